@@ -1,0 +1,296 @@
+"""Set up the project's own virtual environment: one line per step, nothing done twice.
+
+``environment.py server`` installs what running the service needs, ``test`` adds what tests and
+checks need (PyTorch among it). A stamp inside the environment holds a digest of the Python version
+and of every file that decides what is installed; while it fits, this script returns at once and
+needs no network. Standard library only: it runs before anything is installed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.util
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = ROOT / "requirements"
+VENV = ROOT / (os.environ.get("GOAT_VENV") or ".venv")
+STAMPS = VENV / ".goat"
+LOG = STAMPS / "setup.log"
+STARTED = time.monotonic()
+TORCH_ARGS = "GOAT_TORCH_PIP_ARGS"
+SETS = {
+    "server": ("server.txt", "build.txt", "uv.txt"),
+    "test": ("test.txt", "build.txt", "uv.txt", "torch.txt"),
+}
+OFFLINE_SIGNS = (
+    "dns error",
+    "name resolution",
+    "failed to establish a new connection",
+    "error sending request",
+    "network is unreachable",
+    "connection refused",
+    "could not connect",
+    "max retries exceeded",
+)
+
+
+class SetupFailed(Exception):
+    """What went wrong and what to do, for the person at the terminal."""
+
+
+def say(text: str) -> None:
+    print(f"[{time.monotonic() - STARTED:6.1f} s] {text}", flush=True)
+
+
+@contextlib.contextmanager
+def ticking(text: str) -> Iterator[None]:
+    """On a terminal, show that a long step is alive; elsewhere stay silent until it ends."""
+    done = threading.Event()
+
+    def tick() -> None:
+        began = time.monotonic()
+        while not done.wait(1.0):
+            print(f"\r           {text} … {time.monotonic() - began:.0f} s ", end="", flush=True)
+
+    thread = threading.Thread(target=tick, daemon=True) if sys.stdout.isatty() else None
+    if thread:
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        if thread:
+            thread.join()
+            print("\r\033[K", end="", flush=True)
+
+
+def is_offline(output: str) -> bool:
+    """Whether an installer's output says that it reached nobody."""
+    return any(sign in output.lower() for sign in OFFLINE_SIGNS)
+
+
+def run(command: list[str], step: str, *, attempts: int = 1, extra_env: dict[str, str] | None = None) -> str:
+    """Run a command quietly, its output in the set-up log. Returns the output; raises `SetupFailed`."""
+    output = ""
+    for attempt in range(1, attempts + 1):
+        with ticking(step):
+            result = subprocess.run(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors="replace",
+                env={**os.environ, **(extra_env or {})},
+            )
+        output = result.stdout
+        if LOG.parent.is_dir():
+            with LOG.open("a") as log:
+                log.write(f"$ {shlex.join(command)}\n{output}\n")
+        if result.returncode == 0:
+            return output
+        if is_offline(output):  # the installers have tried several times by themselves
+            break
+        if attempt < attempts:
+            say(f"{step}: attempt {attempt} of {attempts} failed, trying again")
+            time.sleep(2 * attempt)
+    telling = [line[:200] for line in output.strip().splitlines() if not line.startswith("WARNING")]
+    tail = "\n".join("    " + line for line in telling[-15:])
+    if is_offline(output):
+        reason = (
+            "No package index could be reached. Check the network (and HTTPS_PROXY, if you need a proxy) "
+            "and run the same command again: it goes on where it stopped."
+        )
+    else:
+        reason = f"The whole output is in {LOG}."
+    raise SetupFailed(f"{step} failed:\n{tail}\n{reason}")
+
+
+def python() -> str:
+    return str(VENV / "bin" / "python")
+
+
+def works(module: str) -> bool:
+    """Whether the environment's Python starts and can import a module."""
+    if not Path(python()).exists():
+        return False
+    command = [python(), "-c", f"import {module}"]
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
+
+
+def ensure_venv_module() -> None:
+    """Debian and Ubuntu ship Python without what ``venv`` needs: install it if we may, else say how."""
+    if importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv"):
+        return
+    package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+    command = f"apt-get install -y {package}"
+    apt = shutil.which("apt-get")
+    if apt is None:
+        raise SetupFailed(
+            f"{sys.executable} has no venv module (ensurepip is missing). Install your system's package for "
+            "it, or name another Python: GOAT_PYTHON=/path/to/python3 make up"
+        )
+    if os.geteuid() != 0:
+        raise SetupFailed(
+            f"{sys.executable} has no venv module. Install it and run the same command again:\n"
+            f"    sudo {command}"
+        )
+    say(f"this Python has no venv module; running: {command}")
+    quiet = {"DEBIAN_FRONTEND": "noninteractive"}
+    run([apt, "update"], "apt-get update", attempts=2, extra_env=quiet)
+    run([apt, "install", "-y", "--no-install-recommends", package], command, attempts=2, extra_env=quiet)
+
+
+def ensure_venv() -> None:
+    config = VENV / "pyvenv.cfg"
+    if config.exists() and works("pip"):
+        return
+    if config.exists():
+        say(f"{VENV.name} no longer works (its Python moved or is gone); making it anew")
+        shutil.rmtree(VENV)
+    elif VENV.is_dir() and any(VENV.iterdir()):
+        # Half made by a run that was cut off, or not ours at all: never delete what we did not make.
+        if not (VENV / ".goat").is_dir():
+            raise SetupFailed(f"{VENV} exists and is no virtual environment. Move it away, or set GOAT_VENV.")
+        shutil.rmtree(VENV)
+    ensure_venv_module()
+    STAMPS.mkdir(parents=True, exist_ok=True)
+    run([sys.executable, "-m", "venv", str(VENV)], "creating the virtual environment")
+    (VENV / ".gitignore").write_text("*\n")
+    say(f"virtual environment {VENV} (Python {sys.version.split()[0]})")
+
+
+def pip(*arguments: str, step: str) -> str:
+    command = [python(), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    return run([*command, "--retries", "6", *arguments], step, attempts=2)
+
+
+def index_of_pip() -> dict[str, str]:
+    """uv does not read pip's configuration: hand it the package index that pip was told to use."""
+    if os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL"):
+        return {}
+    command = [python(), "-m", "pip", "config", "list"]
+    listing = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True).stdout
+    for line in listing.splitlines():
+        name, _, value = line.partition("=")
+        if name.strip() in ("global.index-url", "user.index-url", "site.index-url", ":env:.index-url"):
+            return {"UV_DEFAULT_INDEX": value.strip().strip("'\"")}
+    return {}
+
+
+def install_locked(names: tuple[str, ...]) -> str:
+    """Install pinned, hashed files: with uv, or with pip where uv cannot be had. Returns the installer."""
+    hashed = ["--no-deps", "--require-hashes"]
+    files = [part for name in names for part in ("-r", str(REQUIREMENTS / name))]
+    try:
+        pip(*hashed, "-r", str(REQUIREMENTS / "uv.txt"), step="fetching the installer (uv)")
+        uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", python(), *hashed, *files]
+        env = {"UV_HTTP_TIMEOUT": "120", "UV_HTTP_RETRIES": "6", **index_of_pip()}
+        run(uv, f"installing {', '.join(names)}", attempts=2, extra_env=env)
+        return "uv"
+    except SetupFailed as failure:
+        if "No package index" in str(failure):
+            raise
+        say("uv could not install them; trying pip (slower)")
+    pip(*hashed, *files, step=f"installing {', '.join(names)} with pip")
+    return "pip"
+
+
+def install_project() -> None:
+    arguments = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
+    pip(*arguments, step="installing the project itself (editable)")
+    say("the project itself (editable): commands goat and goat-server")
+
+
+def install_torch() -> None:
+    # With pip, not uv: pip looks wherever its configuration points (a folder of wheels, a mirror).
+    extra = shlex.split(os.environ.get(TORCH_ARGS, ""))
+    say("PyTorch, for tests only (large; README, 'PyTorch', tells how to get the small CPU build) …")
+    pip(*extra, "-r", str(REQUIREMENTS / "torch.txt"), step="installing PyTorch")
+    answer = run([python(), "-c", "import torch; print(torch.__version__)"], "trying PyTorch")
+    say(f"PyTorch {answer.strip()}")
+
+
+def digest_of(name: str) -> str:
+    """What decides the content of a set: Python, the pinned files, the project's metadata."""
+    digest = hashlib.sha256(f"{sys.version}|{ROOT}|{VENV}|{os.environ.get(TORCH_ARGS, '')}".encode())
+    for path in [*(REQUIREMENTS / file for file in SETS[name]), ROOT / "pyproject.toml", Path(__file__)]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def is_current(name: str) -> bool:
+    stamp = STAMPS / f"{name}.stamp"
+    with contextlib.suppress(OSError):
+        return stamp.read_text() == digest_of(name) and works("goat")
+    return False
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """`make up` and `make test` at the same moment must not write into one environment together."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    # The folder itself is the lock: no file to leave behind.
+    descriptor = os.open(ROOT, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("another set-up of this folder is running; waiting for it")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def set_up(name: str) -> None:
+    """Bring the environment to the state that the set names. Raises `SetupFailed`."""
+    # The test set contains the server set at the same versions.
+    if is_current(name) or (name == "server" and is_current("test")):
+        return
+    ensure_venv()
+    STAMPS.mkdir(parents=True, exist_ok=True)
+    locked = tuple(file for file in SETS[name] if file not in ("torch.txt", "uv.txt"))
+    installer = install_locked(locked)
+    say(f"{name} set installed from pinned, hashed files (by {installer})")
+    if name == "test":
+        install_torch()
+    install_project()
+    (STAMPS / f"{name}.stamp").write_text(digest_of(name))
+    say("environment ready")
+
+
+def main() -> int:
+    if len(sys.argv) != 2 or sys.argv[1] not in SETS:
+        print(f"usage: {sys.argv[0]} {'|'.join(SETS)}", file=sys.stderr)
+        return 2
+    try:
+        with one_at_a_time():
+            set_up(sys.argv[1])
+    except SetupFailed as failure:
+        say("set-up stopped")
+        print(failure, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nset-up interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

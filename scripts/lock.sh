@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Write the pinned, hashed requirement files anew, at the newest versions that pyproject.toml allows.
+# They name no registry: whoever installs decides where packages come from, the hashes decide which.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+uv=${1:-.venv/bin/uv}
+
+compile() { # compile <output> <arguments...>
+    local output=$1 started=$SECONDS
+    shift
+    "$uv" pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-header --override requirements/no-torch.txt \
+        --output-file "$output" "$@"
+    echo "lock: $output ($(grep -c '==' "$output") packages, $((SECONDS - started)) s)"
+}
+
+# The largest set first; the others take their versions from it, so that one environment serves all.
+compile requirements/test.txt pyproject.toml requirements/torch.in --extra server --extra sample --group test --group dev
+compile requirements/server.txt pyproject.toml --extra server --extra sample --constraint requirements/test.txt
+compile requirements/goat.txt pyproject.toml --constraint requirements/test.txt
+compile requirements/build.txt requirements/build.in --constraint requirements/test.txt
+compile requirements/uv.txt requirements/uv.in

