@@ -1,0 +1,189 @@
+"""What a challenge kind is: one module that knows what a submission is, how to check and score it.
+
+A kind is a constant that the registry finds by entry point (group ``goat.kinds``), so adding one
+edits no other file. The same object runs on the participant's machine (``goat.dry_run``) and in the
+worker; only the `Runner` it is handed differs, which is why both give the same number.
+
+Every challenge's data is a folder with up to four parts. ``sample`` and ``eval`` are published
+(each as one archive), ``public`` and ``private`` never leave the server::
+
+    sample/   inputs and truth of the sample split: for dry runs and ``test`` mode
+    eval/     inputs of the hidden splits together, so nobody knows which image is in which
+    public/   truth of the public split: the board
+    private/  truth of the private split: the final rank
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib.metadata
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import msgspec
+
+from goat.errors import Invalid, Problem
+from goat.records import Mode, Split
+
+T = TypeVar("T")
+
+PUBLISHED_PARTS: tuple[str, ...] = ("sample", "eval")
+HIDDEN_PARTS: tuple[str, ...] = ("public", "private")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one child process. Seconds and bytes."""
+
+    wall_s: float = 60.0
+    cpu_s: float = 60.0
+    memory_bytes: int = 2 << 30
+
+
+class Runner(Protocol):
+    """Runs the part of an evaluation that touches hostile bytes."""
+
+    def call(self, function: Callable[..., T], *args: Any, limits: Limits) -> T:
+        """Call a module-level function with picklable arguments and return its picklable result.
+
+        Raises `goat.errors.Rejection` as the function raised it, or with code ``time_limit``,
+        ``memory_limit`` or ``crashed`` when the child did not come back.
+        """
+        ...
+
+
+class InlineRunner:
+    """Calls in this very process: for one's own files on one's own machine."""
+
+    def call(self, function: Callable[..., T], *args: Any, limits: Limits) -> T:
+        return function(*args)
+
+
+class Data(Protocol):
+    """Where a challenge's data lies on this machine."""
+
+    def part(self, name: str) -> Path:
+        """Folder of one part (``sample``, ``eval``, ``public``, ``private``). Its content never
+        changes under one path: a new data version has a new path, so loaders may cache by path."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One number with its interval; a deterministic score has ``low == high == value``."""
+
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def exact(cls, value: float) -> Measure:
+        return cls(value, value, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an evaluation found: per split the metrics by name, ``score`` always among them."""
+
+    scores: Mapping[Split, Mapping[str, Measure]]
+    timings: Mapping[str, float] = field(default_factory=dict)
+    """Stage → seconds of wall time spent scoring (NOT model latency)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """The one file to send for a submission."""
+
+    path: Path
+    filename: str
+    size: int
+
+
+class Kind(ABC):
+    """Base of all kinds. Stateless: settings arrive as ``config``, an instance of ``config_type``."""
+
+    name: ClassVar[str]
+    config_type: ClassVar[type[msgspec.Struct]]
+    lane: ClassVar[str] = "short"
+    """Queue that its jobs wait in, unless the event names another."""
+    sources: ClassVar[tuple[str, ...]]
+    """Modules whose code decides the score; their text makes the scorer's digest."""
+
+    @abstractmethod
+    def validate(self, config: Any) -> list[str]:
+        """Every fault of the settings beyond their types, as sentences (formula, ranges); empty if sound."""
+
+    @abstractmethod
+    def higher_is_better(self, config: Any) -> bool: ...
+
+    @abstractmethod
+    def unit(self, config: Any) -> str:
+        """Unit of the score for axes and tables, e.g. ``dB``; empty for a pure number."""
+
+    @abstractmethod
+    def validate_data(self, folder: Path, config: Any) -> list[str]:
+        """Every fault of the data folder (missing, doubled, overlapping, wrong shape); empty if sound."""
+
+    @abstractmethod
+    def check(self, path: Path, config: Any, mode: Mode) -> list[Problem]:
+        """Everything wrong with a submission at ``path`` (file or folder), without executing any of it."""
+
+    @abstractmethod
+    def pack(self, path: Path, config: Any, mode: Mode) -> contextlib.AbstractContextManager[Upload]:
+        """The file to upload for ``path``; a temporary one is removed when the context ends."""
+
+    @abstractmethod
+    def evaluate(self, artifact: Path, config: Any, mode: Mode, data: Data, runner: Runner) -> Outcome:
+        """Score one artifact. Raises `goat.errors.Rejection` with every problem found."""
+
+
+def parse_config(kind: Kind, raw: Mapping[str, Any]) -> Any:
+    """Typed settings of a kind from plain JSON or YAML values.
+
+    Raises `goat.errors.Invalid`, naming the field, for unknown fields and wrong types.
+    """
+    try:
+        return msgspec.convert(raw, kind.config_type)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"config of kind {kind.name}: {error}") from error
+
+
+def scorer_digest(kind: Kind, config: Any) -> str:
+    """SHA-256 over the scoring code and the settings: equal digests give equal scores."""
+    digest = hashlib.sha256()
+    for module in sorted(kind.sources):
+        spec = find_spec(module)
+        if spec is None or spec.origin is None:
+            raise Invalid(f"kind {kind.name} names a source that does not exist: {module}")
+        # Checkouts on Windows may turn line ends; the code is the same.
+        text = Path(spec.origin).read_bytes().replace(b"\r\n", b"\n")
+        digest.update(module.encode() + b"\0" + text + b"\0")
+    digest.update(msgspec.json.encode(config, order="sorted"))
+    return digest.hexdigest()
+
+
+@cache
+def _entry_points() -> Mapping[str, importlib.metadata.EntryPoint]:
+    return {point.name: point for point in importlib.metadata.entry_points(group="goat.kinds")}
+
+
+def kinds() -> Iterator[str]:
+    """Names of all installed kinds."""
+    return iter(sorted(_entry_points()))
+
+
+@cache
+def get_kind(name: str) -> Kind:
+    """The kind of that name. Raises `goat.errors.Invalid` naming those installed."""
+    point = _entry_points().get(name)
+    if point is None:
+        raise Invalid(f"unknown kind {name!r}; installed: {', '.join(kinds()) or 'none'}")
+    kind = point.load()
+    assert isinstance(kind, Kind)
+    return kind
