@@ -1,0 +1,147 @@
+"""Rehearse: the number of the service's ``test`` mode, computed on your own machine.
+
+The very code that the service scores with runs here, on the published sample split. Where this
+library's scoring code is not the service's, a dry run refuses instead of giving another number.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from goat.cache import known_challenge
+from goat.callables import make_callable
+from goat.client import DEFAULT_CHALLENGE, Client
+from goat.datasets import fetch_data
+from goat.errors import Invalid, ScorerMismatch
+from goat.kinds.base import InlineRunner, Kind, get_kind, parse_config, scorer_digest
+from goat.progress import Display
+from goat.records import Challenge
+from goat.results import Fields
+from goat.submit import PathLike
+from goat.text import duration, markup, number, plain
+
+
+@dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class DryRun(Fields):
+    """A score computed here. ``score`` is in ``unit``; ``metrics`` are means over the sample split."""
+
+    score: float
+    challenge: str
+    unit: str = ""
+    mode: str = "test"
+    metrics: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    """Wall time of the scoring (NOT of your method)."""
+    offline: bool = False
+    """The service could not be asked: settings and data are those last seen here."""
+
+    def sentence(self) -> str:
+        where = " (offline, as the challenge was last seen)" if self.offline else ""
+        return f"dry run {number(self.score, self.unit)} on the sample split{where}"
+
+    def __repr__(self) -> str:
+        return f"<DryRun of {plain(self.challenge)}: {self.sentence()}, {duration(self.seconds)}>"
+
+    def _repr_html_(self) -> str:
+        shown = {"score": number(self.score, self.unit)} | {
+            name: number(value) for name, value in self.metrics.items() if name != "score"
+        }
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{markup(key)}</th><td>{markup(value)}</td></tr>"
+            for key, value in shown.items()
+        )
+        return f"<table><caption>{markup(self.sentence())}</caption>{rows}</table>"
+
+
+@dataclass(frozen=True, slots=True)
+class _SampleOnly:
+    """`goat.kinds.base.Data` with the one part that a participant has the truth of."""
+
+    sample: Path
+
+    def part(self, name: str) -> Path:
+        if name != "sample":
+            raise Invalid(f"the truth of part {name!r} is hidden")
+        return self.sample
+
+
+def dry_run(
+    path: PathLike,
+    challenge: str = DEFAULT_CHALLENGE,
+    truth: PathLike | None = None,
+    *,
+    quiet: bool | None = None,
+    client: Client | None = None,
+) -> DryRun:
+    """Score ``path`` on this machine, exactly as ``goat.submit(path, challenge, mode="test")`` would.
+
+    Args:
+        path: Answers to the sample inputs (``goat.data(challenge).sample_inputs``).
+        challenge: The challenge's id.
+        truth: Another folder to score against: one that holds ``truth/``, or a folder named ``truth``
+            itself. By default the published sample split, downloaded when it is not here yet.
+        quiet: No display. By default there is one in a terminal or notebook only.
+        client: The client to use.
+
+    Works without a connection once the challenge and its sample data have been fetched here.
+    Raises `goat.errors.Rejection` with every problem, `goat.errors.ScorerMismatch` when this library
+    would not give the service's number.
+    """
+    if client is None:
+        with Client() as own:
+            return dry_run(path, challenge, truth, quiet=quiet, client=own)
+    display = Display(quiet)
+    about, online = known_challenge(client, challenge)
+    if not online:
+        display.say(f"cannot ask {client.url}: using the challenge as it was last seen here", mark="note")
+    kind = get_kind(about.kind)
+    config = parse_config(kind, about.config)
+    _same_scorer(kind, config, about)
+    if truth is None:
+        data = fetch_data(client, challenge, parts=("sample",), display=display, about=about)
+        sample = data.part("sample")
+    else:
+        sample = _truth_home(Path(truth))
+    return _scored(kind, config, about, Path(path), sample, offline=not online, display=display)
+
+
+def _scored(
+    kind: Kind, config: Any, about: Challenge, path: Path, sample: Path, *, offline: bool, display: Display
+) -> DryRun:
+    started = time.perf_counter()
+    with display.spinner("scoring"):
+        outcome = kind.evaluate(path, config, "test", _SampleOnly(sample), InlineRunner())
+    metrics = {name: measure.value for name, measure in outcome.scores["sample"].items()}
+    result = DryRun(
+        score=metrics["score"],
+        challenge=about.id,
+        unit=about.unit,
+        metrics=metrics,
+        seconds=time.perf_counter() - started,
+        offline=offline,
+    )
+    display.say(result.sentence())
+    return result
+
+
+def _same_scorer(kind: Kind, config: Any, about: Challenge) -> None:
+    if scorer_digest(kind, config) != about.scorer_digest:
+        raise ScorerMismatch(
+            f"This version of goat does not score {about.id} as the service does, so a dry run would "
+            "not give its number: update goat to the service's version (or submit with mode='test').",
+            challenge=about.id,
+        )
+
+
+def _truth_home(folder: Path) -> Path:
+    if (folder / "truth").is_dir():
+        return folder
+    if folder.name == "truth" and folder.is_dir():
+        return folder.absolute().parent
+    raise Invalid(f"{folder} holds no folder truth/ with the true images.")
+
+
+make_callable(__name__, dry_run)

@@ -1,0 +1,113 @@
+"""DataFrame in, plotly figure out. Pure: nothing is fetched and no state is kept.
+
+Names that teams chose are escaped, since plotly's labels read a subset of HTML.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from goat.text import markup
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+_OWN = "#d1495b"
+_BEST = "#00798c"
+_OTHER = "#8d96a3"
+"""Told apart by brightness too, so that they work in light, dark and grey."""
+
+
+def history_figure(
+    frame: pd.DataFrame, *, unit: str = "", higher_is_better: bool = True, title: str = "Your submissions"
+) -> go.Figure:
+    """Every scored submission as a point over time, and the best so far as a line.
+
+    Args:
+        frame: Columns ``submitted_at`` (times), ``score`` (float, NaN where there is none),
+            ``submission_id`` and ``mode``.
+        unit: Unit of the score, for the axis.
+        higher_is_better: The direction in which the best improves.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    scored = frame.dropna(subset=["score"]).sort_values("submitted_at")
+    names = {"ranked": ("ranked: public score", _BEST, "circle"), "test": ("test: sample score", _OTHER, "x")}
+    for mode, (name, color, symbol) in names.items():
+        part = scored[scored["mode"] == mode]
+        if part.empty:
+            continue
+        best = part["score"].cummax() if higher_is_better else part["score"].cummin()
+        figure.add_scatter(
+            x=part["submitted_at"],
+            y=best,
+            name=f"best {mode}",
+            mode="lines",
+            line={"shape": "hv", "color": color, "dash": "solid" if mode == "ranked" else "dot"},
+            hoverinfo="skip",
+        )
+        figure.add_scatter(
+            x=part["submitted_at"],
+            y=part["score"],
+            name=name,
+            mode="markers",
+            marker={"color": color, "size": 9, "symbol": symbol},
+            customdata=[markup(identifier) for identifier in part["submission_id"]],
+            hovertemplate="%{y:.4f}<br>%{x}<br>%{customdata}<extra></extra>",
+        )
+    figure.update_layout(
+        title=markup(title),
+        xaxis_title="submitted (UTC)",
+        yaxis_title=_axis("score", unit),
+        legend={"orientation": "h", "y": -0.25},
+        hovermode="closest",
+    )
+    return figure
+
+
+def board_figure(
+    frame: pd.DataFrame, *, unit: str = "", highlight: str | None = None, top: int = 30, title: str = "Board"
+) -> go.Figure:
+    """The board's best teams as bars, the first on top.
+
+    Args:
+        frame: Columns ``rank``, ``team_name``, ``score``, best first.
+        unit: Unit of the score, for the axis.
+        highlight: Name of the team to show in another colour; it is shown even outside ``top``.
+        top: How many teams to show.
+    """
+    import plotly.graph_objects as go
+
+    shown = frame.head(top)
+    if highlight is not None and highlight not in set(shown["team_name"]):
+        own = frame[frame["team_name"] == highlight]
+        shown = frame.loc[[*shown.index, *own.index]]
+    ranked = zip(shown["rank"], shown["team_name"], strict=True)
+    labels = [f"{rank}. {markup(name, 40)}" for rank, name in ranked]
+    # Positions on a plain axis: two teams whose names look alike must not share a bar.
+    places = list(range(len(labels)))
+    figure = go.Figure(
+        go.Bar(
+            x=shown["score"],
+            y=places,
+            orientation="h",
+            marker_color=[_OWN if name == highlight else _BEST for name in shown["team_name"]],
+            text=[f"{score:.4f}" for score in shown["score"]],
+            customdata=labels,
+            hovertemplate="%{customdata}: %{x:.4f}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        title=markup(title),
+        xaxis_title=_axis("score", unit),
+        yaxis={"tickvals": places, "ticktext": labels, "autorange": "reversed", "automargin": True},
+        height=160 + 26 * max(3, len(labels)),
+        showlegend=False,
+    )
+    return figure
+
+
+def _axis(name: str, unit: str) -> str:
+    return f"{name} ({markup(unit)})" if unit else name

@@ -1,0 +1,152 @@
+"""The board, as a DataFrame, a figure, and text that is safe to print.
+
+from goat.leaderboard import getLB_chall1
+getLB_chall1(team_name="team_awesome")
+
+import goat
+goat.leaderboard("task1").frame
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from goat.callables import make_callable
+from goat.client import DEFAULT_CHALLENGE, Client
+from goat.figures import board_figure
+from goat.identity import saved_name
+from goat.records import Board, BoardRow, Split
+from goat.text import markup, number, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+    from rich.table import Table
+
+TOP = 10
+COLUMNS = ("rank", "team_name", "score", "submission_id", "submitted_at", "entries")
+
+
+@dataclass(frozen=True, repr=False)
+class Leaderboard:
+    """A challenge's board as it was when it was asked for."""
+
+    board: Board
+    team_name: str | None = None
+    """The team to point out: the one that is logged in, unless another was named."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """One row per team, best first; columns ``COLUMNS``, ``submitted_at`` in UTC."""
+        import pandas as pd
+
+        columns = {name: [getattr(row, name) for row in self.board.rows] for name in COLUMNS}
+        frame = pd.DataFrame(columns)
+        frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True)
+        return frame.astype({"rank": "int64", "score": "float64", "entries": "int64"})
+
+    @property
+    def figure(self) -> go.Figure:
+        """The best thirty teams as bars, your own in another colour."""
+        title = f"{self.board.challenge} · {self.board.split}"
+        return board_figure(self.frame, unit=self.board.unit, highlight=self.team_name, title=title)
+
+    def rows(self, top: int | None = TOP) -> list[BoardRow]:
+        """The first ``top`` rows (None: all), and the team's own when it is further down."""
+        rows = self.board.rows
+        if top is None or len(rows) <= top:
+            return list(rows)
+        return [*rows[:top], *(row for row in rows[top:] if row.team_name == self.team_name)]
+
+    def table(self, top: int | None = TOP) -> Table:
+        """The board for a terminal (rich)."""
+        return board_table(self, top)
+
+    def __len__(self) -> int:
+        return len(self.board.rows)
+
+    def __repr__(self) -> str:
+        head = f"{plain(self.board.challenge)} ({self.board.split}, {len(self)} teams)"
+        lines = (
+            f"{row.rank:>4}  {plain(row.team_name, 40):<24} {number(row.score, self.board.unit)}"
+            for row in self.rows()
+        )
+        return "\n".join([head, *lines])
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr{' style=font-weight:bold' if row.team_name == self.team_name else ''}>"
+            f"<td>{row.rank}</td><td style='text-align:left'>{markup(row.team_name, 60)}</td>"
+            f"<td>{markup(number(row.score, self.board.unit))}</td>"
+            f"<td>{row.submitted_at:%Y-%m-%d %H:%M}</td><td>{row.entries}</td></tr>"
+            for row in self.rows()
+        )
+        head = "<tr><th>rank</th><th>team</th><th>score</th><th>submitted (UTC)</th><th>entries</th></tr>"
+        more = f"; the first {TOP} are shown" if len(self) > TOP else ""
+        caption = f"{self.board.challenge}, {self.board.split}: {len(self)} teams{more}"
+        return f"<table><caption>{markup(caption)}</caption>{head}{cells}</table>"
+
+
+def board_table(leaderboard: Leaderboard, top: int | None = TOP) -> Table:
+    """The board as a table for rich; names are shown with their control characters spelled out."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    board = leaderboard.board
+    state = ", frozen" if board.frozen else ""
+    table = Table(
+        title=Text(f"{plain(board.challenge)} · {board.split}{state}"), box=SIMPLE_HEAD, title_justify="left"
+    )
+    table.add_column("rank", justify="right", no_wrap=True)
+    table.add_column("team", no_wrap=True)
+    score = f"score ({plain(board.unit)})" if board.unit else "score"
+    table.add_column(Text(score), justify="right", no_wrap=True)
+    table.add_column("submitted (UTC)", no_wrap=True)
+    table.add_column("entries", justify="right")
+    previous = 0
+    for index, row in enumerate(leaderboard.rows(top)):
+        if top is not None and index == top and row.rank > previous + 1:
+            table.add_row("…", "", "", "", "")
+        previous = row.rank
+        table.add_row(
+            str(row.rank),
+            Text(plain(row.team_name, 40)),
+            number(row.score),
+            f"{row.submitted_at:%Y-%m-%d %H:%M}",
+            str(row.entries),
+            style="bold green" if row.team_name == leaderboard.team_name else None,
+        )
+    return table
+
+
+def leaderboard(
+    challenge: str = DEFAULT_CHALLENGE,
+    *,
+    split: Split = "public",
+    team_name: str | None = None,
+    client: Client | None = None,
+) -> Leaderboard:
+    """The board of a challenge; ``combined`` is the event's combined board.
+
+    ``.frame`` is a DataFrame, ``.figure`` a plotly figure. The private split is there after the
+    organiser's reveal. Works without a login where the event's boards are public.
+    """
+    if client is None:
+        with Client() as own:
+            return leaderboard(challenge, split=split, team_name=team_name, client=own)
+    board = client.combined() if challenge == "combined" else client.leaderboard(challenge, split)
+    return Leaderboard(board, team_name or saved_name(client.url))
+
+
+def getLB_chall1(team_name: str | None = None) -> pd.DataFrame:
+    """Print the first challenge's board (its top ten, and ``team_name``'s row) and return all of it."""
+    from rich.console import Console
+
+    found = leaderboard(DEFAULT_CHALLENGE, team_name=team_name)
+    Console(highlight=False).print(found.table())
+    return found.frame
+
+
+make_callable(__name__, leaderboard)

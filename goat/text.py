@@ -1,0 +1,74 @@
+"""Text that other people wrote, made safe to show in a terminal, a page or a figure.
+
+>>> plain("goats\\x1b[31m\\u202e win")
+'goats\\\\x1b[31m\\\\u202e win'
+>>> plain("two\\nlines")
+'two lines'
+"""
+
+from __future__ import annotations
+
+import html
+import unicodedata
+
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode categories that steer a terminal or hide in it: control, format (bidi), surrogates, ..."""
+
+
+def _visible(char: str) -> str:
+    if char in "\t\n\r":
+        return " "
+    if unicodedata.category(char) not in _HIDDEN:
+        return char
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+
+
+def plain(text: object, limit: int = 2000) -> str:
+    """One line without control, bidi or ANSI characters; those are shown as escapes. Cut at ``limit``."""
+    raw = str(text)
+    shown = "".join(map(_visible, raw[:limit]))
+    return shown + "…" if len(raw) > limit else shown
+
+
+def markup(text: object, limit: int = 2000) -> str:
+    """`plain` and escaped for HTML and for plotly's labels, which read a subset of HTML."""
+    return html.escape(plain(text, limit))
+
+
+def number(score: float | None, unit: str = "") -> str:
+    """A score for people: four decimals and its unit.
+
+    >>> number(31.23456, "dB")
+    '31.2346 dB'
+    >>> number(None)
+    '–'
+    """
+    return "–" if score is None else f"{score:.4f}{' ' + plain(unit) if unit else ''}"
+
+
+def size(count: float) -> str:
+    """Bytes for people.
+
+    >>> size(10_600_000)
+    '10.6 MB'
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000 or unit == "GB":
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds for people.
+
+    >>> duration(341), duration(7500), duration(200000)
+    ('5 min 41 s', '2 h 5 min', '2 d 7 h')
+    """
+    whole = max(0, round(seconds))
+    parts = [(whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s")]
+    shown = [f"{count} {unit}" for count, unit in parts if count]
+    first = next((index for index, (count, _) in enumerate(parts) if count), 3)
+    near = [f"{count} {unit}" for count, unit in parts[first : first + 2] if count]
+    return " ".join(near) if shown else "0 s"

@@ -1,0 +1,1 @@
+"""How the client reaches the service. Only these modules know HTTP."""
