@@ -1,0 +1,5 @@
+"""``python -m scoring_service`` is ``goat-server``."""
+
+from scoring_service.cli import main
+
+main()

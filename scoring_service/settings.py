@@ -1,0 +1,189 @@
+"""Settings: one frozen object, read once from the environment by the composition root.
+
+Names with ``GOAT_`` are ours; a few older names (``DATABASE_URL``, ``REDIS_URL``,
+``REDIS_HOST``/``REDIS_PORT``, ``WORKER_COUNT``, ``GPU_MEMORY_FRACTION``, ``SECRET_KEY``) are
+honoured beside them. docs/settings.md lists each one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+MINIMUM_KEY_BYTES = 32
+
+
+class BadSetting(ValueError):
+    """A variable has a value that cannot be used; the sentence names it and says what fits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    home: Path
+    """``GOAT_HOME``: folder that holds everything the service keeps. Default ``./var``."""
+    api_host: str = "127.0.0.1"
+    """``GOAT_API_HOST``: address the API listens on."""
+    api_port: int = 8000
+    """``GOAT_API_PORT``: port of the API."""
+    hub_port: int = 8080
+    """``GOAT_HUB_PORT``: port of the hub."""
+    database_url: str = ""
+    """``DATABASE_URL``: SQLAlchemy URL; default is SQLite at ``GOAT_HOME/goat.sqlite3``."""
+    redis_url: str = ""
+    """``REDIS_URL`` (or ``REDIS_HOST``, ``REDIS_PORT``); default is our own Valkey on a Unix socket."""
+    secret_key: str = field(default="", repr=False)
+    """``SECRET_KEY``: signs login tokens, at least 32 bytes; generated and kept in ``GOAT_HOME/secrets``."""
+    admin_password: str | None = field(default=None, repr=False)
+    """``GOAT_ADMIN_PASSWORD``: password of the organiser ``admin``, set at first start; generated if unset."""
+    demo_password: str | None = field(default=None, repr=False)
+    """``GOAT_DEMO_PASSWORD``: password of the demo team ``team_awesome``; generated if unset."""
+    worker_count: int = 2
+    """``WORKER_COUNT``: workers of the ``short`` lane; the ``long`` lane has one of its own."""
+    gpu_memory_fraction: float = 0.9
+    """``GPU_MEMORY_FRACTION``: share of the device's real memory that GPU workers may use, in (0, 1]."""
+    default_event: str = "photographs"
+    """``GOAT_EVENT``: the event that a bare challenge id belongs to."""
+    token_hours: float = 72.0
+    """``GOAT_TOKEN_HOURS``: life of a login token."""
+    free_space_floor: int = 512 << 20
+    """``GOAT_FREE_SPACE_FLOOR``: bytes of disk that uploads must leave free; below it they get 507."""
+    trusted_proxies: str = ""
+    """``GOAT_TRUSTED_PROXIES``: comma-separated addresses whose X-Forwarded-For is believed."""
+    cors_origins: str = ""
+    """``GOAT_CORS_ORIGINS``: comma-separated origins that browsers may call the API from."""
+    lease_seconds: float = 10.0
+    """``GOAT_LEASE_SECONDS``: a running job that is silent for longer is taken back and run again."""
+    max_attempts: int = 3
+    """``GOAT_MAX_ATTEMPTS``: starts of one job before it is FAILED as ours."""
+
+    @property
+    def queue_socket(self) -> Path:
+        """Unix socket of the embedded queue server."""
+        return runtime_folder(self.home) / "queue.sock"
+
+    @property
+    def embedded_queue(self) -> bool:
+        """True when we start the queue server ourselves."""
+        return self.redis_url.startswith(f"unix://{self.queue_socket}")
+
+    @property
+    def data_folder(self) -> Path:
+        return self.home / "data"
+
+    @property
+    def store_folder(self) -> Path:
+        return self.home / "store"
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read, check and complete the settings. Raises `BadSetting`."""
+        env = os.environ if environ is None else environ
+        values: dict[str, Any] = {"home": Path(env.get("GOAT_HOME") or "var").resolve()}
+        for name, variable, convert in _VARIABLES:
+            raw = env.get(variable)
+            if raw:
+                try:
+                    values[name] = convert(raw)
+                except ValueError as error:
+                    raise BadSetting(f"{variable}={raw!r} is not usable: {error}") from error
+        values.setdefault("database_url", f"sqlite:///{values['home'] / 'goat.sqlite3'}")
+        values.setdefault("redis_url", _redis_url(env, values["home"]))
+        settings = cls(**values)
+        if settings.secret_key and len(settings.secret_key.encode()) < MINIMUM_KEY_BYTES:
+            raise BadSetting(
+                f"SECRET_KEY needs at least {MINIMUM_KEY_BYTES} bytes; unset it to have one made"
+            )
+        return settings
+
+
+def _redis_url(env: Mapping[str, str], home: Path) -> str:
+    if env.get("REDIS_HOST"):
+        return f"redis://{env['REDIS_HOST']}:{env.get('REDIS_PORT') or 6379}/0"
+    return f"unix://{runtime_folder(home) / 'queue.sock'}?db=0"
+
+
+def runtime_folder(home: Path) -> Path:
+    """Folder for sockets: ``home/run``, or a short private one where a socket there would not work.
+
+    The kernel limits a Unix socket's path to about 100 bytes, and a URL cannot hold ``? # %`` in it.
+    """
+    folder = home / "run"
+    if len(os.fsencode(folder / "supervisor.sock.12345")) < 100 and not set("?#%") & set(str(folder)):
+        return folder
+    digest = hashlib.sha256(os.fsencode(home)).hexdigest()[:16]
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()) / f"goat-{os.getuid()}-{digest}"
+
+
+def _port(raw: str) -> int:
+    port = int(raw)
+    if not 0 < port < 65536:
+        raise ValueError("a port is a number from 1 to 65535")
+    return port
+
+
+def _at_least(minimum: float, convert: Callable[[str], Any]) -> Callable[[str], Any]:
+    def check(raw: str) -> Any:
+        value = convert(raw)
+        if not value >= minimum:
+            raise ValueError(f"it must be at least {minimum:g}")
+        return value
+
+    return check
+
+
+def _fraction(raw: str) -> float:
+    value = float(raw)
+    if not 0 < value <= 1:
+        raise ValueError("it must be above 0 and at most 1")
+    return value
+
+
+_VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
+    ("api_host", "GOAT_API_HOST", str),
+    ("api_port", "GOAT_API_PORT", _port),
+    ("hub_port", "GOAT_HUB_PORT", _port),
+    ("database_url", "DATABASE_URL", str),
+    ("redis_url", "REDIS_URL", str),
+    ("secret_key", "SECRET_KEY", str),
+    ("admin_password", "GOAT_ADMIN_PASSWORD", str),
+    ("demo_password", "GOAT_DEMO_PASSWORD", str),
+    ("worker_count", "WORKER_COUNT", _at_least(1, int)),
+    ("gpu_memory_fraction", "GPU_MEMORY_FRACTION", _fraction),
+    ("default_event", "GOAT_EVENT", str),
+    ("token_hours", "GOAT_TOKEN_HOURS", _at_least(0.01, float)),
+    ("free_space_floor", "GOAT_FREE_SPACE_FLOOR", _at_least(0, int)),
+    ("trusted_proxies", "GOAT_TRUSTED_PROXIES", str),
+    ("cors_origins", "GOAT_CORS_ORIGINS", str),
+    ("lease_seconds", "GOAT_LEASE_SECONDS", _at_least(1, float)),
+    ("max_attempts", "GOAT_MAX_ATTEMPTS", _at_least(1, int)),
+)
+
+VARIABLES: Mapping[str, str] = {"home": "GOAT_HOME"} | {name: variable for name, variable, _ in _VARIABLES}
+assert set(VARIABLES) == {f.name for f in fields(Settings)}, "every setting has its variable"
+
+
+def read_or_make_secret(folder: Path, name: str, length: int = 32) -> str:
+    """The secret kept in ``folder/name`` (mode 0600); made at first use, once even if two ask at once."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / name
+    fresh = secrets.token_urlsafe(length)
+    temporary = folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        os.write(descriptor, fresh.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    try:
+        os.link(temporary, path)  # fails if somebody was first: then theirs counts
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,335 @@
+"""Queries on submissions, their evaluations and the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from typing import Any, TypeAlias
+
+from sqlalchemy import Row, Select, and_, delete, func, or_, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from scoring_service.models import (
+    IS_QUEUED,
+    IS_RUNNING,
+    Account,
+    Challenge,
+    Evaluation,
+    Event,
+    Outbox,
+    PrivateScore,
+    Score,
+    Submission,
+    Team,
+    Timing,
+    Worker,
+)
+
+FullRow: TypeAlias = Row[Submission, Challenge, Event, Team, Account]
+"""A submission with its challenge, event, team and account."""
+
+
+def _full() -> Select[Submission, Challenge, Event, Team, Account]:
+    return (
+        select(Submission, Challenge, Event, Team, Account)
+        .join(Challenge, Challenge.id == Submission.challenge_id)
+        .join(Event, Event.id == Challenge.event_id)
+        .join(Team, Team.id == Submission.team_id)
+        .join(Account, Account.id == Submission.account_id)
+    )
+
+
+def find(session: Session, submission_id: str) -> FullRow | None:
+    """A submission with its challenge, event, team and account."""
+    return session.execute(_full().where(Submission.id == submission_id)).first()
+
+
+def listing(
+    session: Session,
+    *,
+    team_id: str | None = None,
+    challenge_id: str | None = None,
+    before: datetime | None = None,
+    state: str | None = None,
+    limit: int = 100,
+) -> Sequence[FullRow]:
+    """Submissions, latest first, narrowed as asked."""
+    query = _full()
+    for column, value in (
+        (Submission.team_id, team_id),
+        (Submission.challenge_id, challenge_id),
+        (Submission.state, state),
+    ):
+        if value is not None:
+            query = query.where(column == value)
+    if before is not None:
+        query = query.where(Submission.submitted_at < before)
+    query = query.order_by(Submission.submitted_at.desc(), Submission.id.desc()).limit(limit)
+    return session.execute(query).all()
+
+
+def changed_since(
+    session: Session, since: datetime, teams: Collection[str], limit: int = 2000
+) -> Sequence[FullRow]:
+    """Submissions of these teams whose state or score changed after a moment, oldest change first."""
+    return session.execute(
+        _full()
+        .where(Submission.changed_at >= since, Submission.team_id.in_(teams))
+        .order_by(Submission.changed_at)
+        .limit(limit)
+    ).all()
+
+
+def waiting_of(session: Session, teams: Collection[str]) -> Sequence[FullRow]:
+    """What these teams have in the queue."""
+    if not teams:
+        return []
+    return session.execute(_full().where(IS_QUEUED, Submission.team_id.in_(teams))).all()
+
+
+def queue_positions(session: Session) -> dict[str, int]:
+    """Submission → its place (from 1) in its lane, for all that wait."""
+    rows = session.execute(
+        select(Submission.lane, Submission.id)
+        .where(IS_QUEUED)
+        .order_by(Submission.lane, Submission.submitted_at, Submission.id)
+    )
+    return {
+        row[1]: place
+        for _, lane in groupby(rows, key=lambda row: row[0])
+        for place, row in enumerate(lane, start=1)
+    }
+
+
+def by_key(session: Session, team_id: str, key: str) -> Submission | None:
+    return session.scalar(
+        select(Submission).where(Submission.team_id == team_id, Submission.idempotency_key == key)
+    )
+
+
+def same_bytes(
+    session: Session, team_id: str, challenge_id: str, mode: str, sha256: str
+) -> Submission | None:
+    """A team's earlier submission of the same bytes that came to something or still may."""
+    return session.scalar(
+        select(Submission)
+        .where(
+            Submission.team_id == team_id,
+            Submission.challenge_id == challenge_id,
+            Submission.mode == mode,
+            Submission.sha256 == sha256,
+            Submission.state.not_in(("FAILED", "CANCELLED")),
+        )
+        .limit(1)
+    )
+
+
+def sent_by_another_team(session: Session, team_id: str, challenge_id: str, sha256: str) -> bool:
+    return (
+        session.scalar(
+            select(Submission.id)
+            .where(
+                Submission.challenge_id == challenge_id,
+                Submission.sha256 == sha256,
+                Submission.team_id != team_id,
+            )
+            .limit(1)
+        )
+        is not None
+    )
+
+
+def transition(
+    session: Session,
+    submission_id: str,
+    *,
+    state: str,
+    attempt: int | None = None,
+    worker: str | None = None,
+    values: Mapping[str, Any],
+) -> bool:
+    """``UPDATE … WHERE state = ? AND attempt = ?``: True if this call, and no other, made the change."""
+    statement = update(Submission).where(Submission.id == submission_id, Submission.state == state)
+    if attempt is not None:
+        statement = statement.where(Submission.attempt == attempt)
+    if worker is not None:
+        statement = statement.where(Submission.worker == worker)
+    result = session.execute(statement.values(**values).execution_options(synchronize_session=False))
+    assert isinstance(result, CursorResult)
+    return bool(result.rowcount == 1)
+
+
+def queue_position(session: Session, submission: Submission) -> int | None:
+    """1 for the next in line of its lane; None when it does not wait. Cost: the queue's length only."""
+    if submission.state != "QUEUED":
+        return None
+    ahead = session.scalar(
+        select(func.count()).where(
+            IS_QUEUED,
+            Submission.lane == submission.lane,
+            or_(
+                Submission.submitted_at < submission.submitted_at,
+                and_(Submission.submitted_at == submission.submitted_at, Submission.id < submission.id),
+            ),
+        )
+    )
+    return (ahead or 0) + 1
+
+
+def lane_counts(session: Session) -> dict[str, tuple[int, int]]:
+    """Lane → (waiting, running)."""
+    counts: dict[str, tuple[int, int]] = {}
+    for condition, index in ((IS_QUEUED, 0), (IS_RUNNING, 1)):
+        rows = session.execute(
+            select(Submission.lane, func.count()).where(condition).group_by(Submission.lane)
+        )
+        for lane, count in rows:
+            pair = list(counts.get(lane, (0, 0)))
+            pair[index] = count
+            counts[lane] = (pair[0], pair[1])
+    return counts
+
+
+def lapsed(session: Session, now: datetime) -> Sequence[Submission]:
+    """Running submissions whose lease ended."""
+    return session.scalars(select(Submission).where(IS_RUNNING, Submission.lease_until < now)).all()
+
+
+def running_on(session: Session, worker: str) -> Sequence[Submission]:
+    return session.scalars(select(Submission).where(IS_RUNNING, Submission.worker == worker)).all()
+
+
+# --- outbox ---------------------------------------------------------------------------------------
+
+
+def put_outbox(session: Session, submission_id: str, lane: str, now: datetime) -> None:
+    session.add(Outbox(submission_id=submission_id, lane=lane, announced_at=now))
+
+
+def drop_outbox(session: Session, submission_id: str) -> None:
+    session.execute(delete(Outbox).where(Outbox.submission_id == submission_id))
+
+
+def stale_outbox(session: Session, before: datetime, limit: int) -> Sequence[Row[str, str]]:
+    """(lane, submission id) of those announced before a moment and still waiting, oldest first."""
+    return session.execute(
+        select(Outbox.lane, Outbox.submission_id)
+        .where(Outbox.announced_at < before)
+        .order_by(Outbox.id)
+        .limit(limit)
+    ).all()
+
+
+def outbox_counts(session: Session) -> dict[str, int]:
+    """Lane → how many wait to be claimed."""
+    return {
+        row[0]: row[1] for row in session.execute(select(Outbox.lane, func.count()).group_by(Outbox.lane))
+    }
+
+
+def mark_announced(session: Session, submission_ids: Sequence[str], now: datetime) -> None:
+    session.execute(update(Outbox).where(Outbox.submission_id.in_(submission_ids)).values(announced_at=now))
+
+
+# --- evaluations ----------------------------------------------------------------------------------
+
+
+def current_evaluation(session: Session, submission_id: str) -> Evaluation | None:
+    return session.scalar(
+        select(Evaluation).where(Evaluation.submission_id == submission_id, Evaluation.is_current)
+    )
+
+
+def next_run_no(session: Session, submission_id: str) -> int:
+    latest = session.scalar(
+        select(func.max(Evaluation.run_no)).where(Evaluation.submission_id == submission_id)
+    )
+    return (latest or 0) + 1
+
+
+def retire_current(session: Session, submission_id: str) -> None:
+    """Keep the current evaluation as history."""
+    session.execute(
+        update(Evaluation)
+        .where(Evaluation.submission_id == submission_id, Evaluation.is_current)
+        .values(is_current=False)
+    )
+
+
+def metrics(session: Session, evaluation_id: str, split: str) -> dict[str, float]:
+    """Metric → value of one participant-visible split."""
+    return {
+        row[0]: row[1]
+        for row in session.execute(
+            select(Score.metric, Score.value).where(
+                Score.evaluation_id == evaluation_id, Score.split == split
+            )
+        )
+    }
+
+
+def private_score(session: Session, evaluation_id: str) -> float | None:
+    """Only for organisers, and for teams after the reveal."""
+    return session.scalar(
+        select(PrivateScore.value).where(
+            PrivateScore.evaluation_id == evaluation_id, PrivateScore.metric == "score"
+        )
+    )
+
+
+def timings(session: Session, evaluation_id: str) -> dict[str, float]:
+    return {
+        row[0]: row[1]
+        for row in session.execute(
+            select(Timing.stage, Timing.seconds).where(Timing.evaluation_id == evaluation_id)
+        )
+    }
+
+
+def selected_count(session: Session, team_id: str, challenge_id: str) -> int:
+    return (
+        session.scalar(
+            select(func.count()).where(
+                Submission.team_id == team_id,
+                Submission.challenge_id == challenge_id,
+                Submission.selected.is_(True),
+            )
+        )
+        or 0
+    )
+
+
+def to_rejudge(session: Session, challenge_id: str) -> Sequence[Submission]:
+    """Everything of a challenge with a verdict on its content."""
+    return session.scalars(
+        select(Submission)
+        .where(
+            Submission.challenge_id == challenge_id, Submission.state.in_(("EVALUATED", "REJECTED", "FAILED"))
+        )
+        .order_by(Submission.submitted_at)
+    ).all()
+
+
+# --- workers --------------------------------------------------------------------------------------
+
+
+def workers_alive(session: Session, since: datetime) -> dict[str, int]:
+    """Lane → workers heard of since a moment."""
+    rows = session.execute(
+        select(Worker.lane, func.count()).where(Worker.seen_at >= since).group_by(Worker.lane)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def put_worker(session: Session, worker: Worker) -> None:
+    session.merge(worker)
+
+
+def drop_worker(session: Session, worker_id: str) -> None:
+    session.execute(delete(Worker).where(Worker.id == worker_id))
+
+
+def drop_silent_workers(session: Session, before: datetime) -> None:
+    session.execute(delete(Worker).where(Worker.seen_at < before))
