@@ -1,0 +1,40 @@
+"""Logging in, and who one is."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from goat.records import Me, Token
+from scoring_service.doors.http import describe
+from scoring_service.doors.http.encoding import Json
+from scoring_service.doors.http.guard import AccountRoute, AnyoneRoute, Known, documented_bearer
+from scoring_service.doors.http.schemas import Login
+from scoring_service.doors.http.state import TheDoor
+
+public = APIRouter(route_class=AnyoneRoute)
+private = APIRouter(route_class=AccountRoute, dependencies=[documented_bearer])
+
+
+@public.post(
+    "/auth/login",
+    response_model=Token,
+    responses=describe.reply(describe.TOKEN) | describe.problems(401, 429),
+)
+def log_in(body: Login, door: TheDoor, request: Request) -> Response:
+    """Name and password for a token."""
+    address = request.client.host if request.client else ""
+    with door.logins.attempt(body.name, address):
+        identity = door.services.teams.authenticate(body.name, body.password)
+    return Json(door.tokens.issue(identity.account_id, identity.token_version))
+
+
+@private.get("/auth/me", response_model=Me, responses=describe.reply(describe.ME) | describe.problems(401))
+def who_am_i(caller: Known) -> Response:
+    """Whose token this is."""
+    return Json(caller.as_record())
+
+
+router = APIRouter(tags=["login"])
+router.include_router(public)
+router.include_router(private)

@@ -1,0 +1,81 @@
+"""What the door keeps while it is open: one of each, hung on the application by `app.create_app`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from goat.records import Board, Submission
+from scoring_service.doors.http.board_cache import BoardCache
+from scoring_service.doors.http.guard import Authenticator
+from scoring_service.doors.http.health import Health
+from scoring_service.doors.http.hub import Hub
+from scoring_service.doors.http.logins import LoginBrake
+from scoring_service.doors.http.tokens import Tokens
+from scoring_service.doors.http.uploads import UploadDesk
+from scoring_service.leaderboard.service import COMBINED
+from scoring_service.services import Services
+from scoring_service.submissions.feed import Feed
+from scoring_service.teams.identity import Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Door:
+    """Everything that routes reach for."""
+
+    services: Services
+    tokens: Tokens
+    authenticator: Authenticator
+    boards: BoardCache
+    hub: Hub
+    uploads: UploadDesk
+    logins: LoginBrake
+    health: Health
+
+    def changed(self) -> None:
+        """Something changed: to be called in the door's event loop."""
+        self.boards.forget()
+        self.hub.nudge()
+
+
+def load_board(services: Services, challenge: str, split: str, identity: Identity | None) -> Board:
+    """A challenge's board, or the combined one (``combined``, or ``event:combined``)."""
+    event, _, name = challenge.rpartition(":")
+    if name == COMBINED:
+        return services.leaderboard.combined(identity, event or None)
+    return services.leaderboard.board(challenge, identity, "private" if split == "private" else "public")
+
+
+class Lookout:
+    """Where the hub looks (`hub.Source`), made of the services."""
+
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
+        self._services = services
+        self._authenticator = authenticator
+        self._feed = Feed(services.db)
+
+    def board(self, challenge: str, identity: Identity | None) -> Board:
+        return load_board(self._services, challenge, "public", identity)
+
+    def submissions(self, teams: Iterable[str]) -> dict[str, list[Submission]]:
+        return self._feed.poll(list(teams))
+
+    def still(self, authorization: str) -> Identity:
+        return self._authenticator.look_up(authorization)
+
+
+async def _door(request: Request) -> Door:
+    door: Door = request.app.state.door
+    return door
+
+
+async def _services(request: Request) -> Services:
+    door: Door = request.app.state.door
+    return door.services
+
+
+TheDoor = Annotated[Door, Depends(_door)]
+TheServices = Annotated[Services, Depends(_services)]
