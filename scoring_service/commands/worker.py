@@ -1,0 +1,21 @@
+"""Run one worker, which scores submissions of one lane."""
+
+from __future__ import annotations
+
+import click
+
+from scoring_service.commands._process import log_to_stderr, on_stop
+
+
+@click.command()
+@click.option("--lane", default="short", show_default=True, help="Queue that it takes submissions from.")
+def command(lane: str) -> None:
+    """Score submissions of one lane until stopped. For more at once, start more of these."""
+    from scoring_service.settings import Settings
+    from scoring_service.workers.connect import connected_services
+    from scoring_service.workers.process import WorkerProcess
+
+    log_to_stderr()
+    process = WorkerProcess(connected_services(Settings.from_env()), lane)
+    on_stop(process.stop)
+    process.run()

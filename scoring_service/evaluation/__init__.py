@@ -1,0 +1,1 @@
+"""Claim → gate → child → score → record: how one submission becomes one result."""
