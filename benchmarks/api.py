@@ -147,7 +147,7 @@ def server() -> Iterator[list[int]]:
         assert process.stdout is not None
         yield json.loads(process.stdout.readline())
     finally:
-        process.terminate()
+        process.kill()  # it has nothing to save
         process.wait(10)
 
 

@@ -1,8 +1,9 @@
 """Does a submission cost the same when 100 and when 100,000 are stored?
 
 Two databases with the same 100 teams (so the same board), one with one scored submission each and one
-with a thousand each, are used in turn: accept, claim, record, board, history, queue position. Reported per step: the ratio of the times
-within a round. Files are not part of it: the content store costs the same by construction.
+with a thousand each, are used in turn: accept, claim, record, board, history, queue position. Reported
+per step: the ratio of the times within a round. Files are not part of it: the content store costs the
+same by construction.
 
     python -m benchmarks.scale [--stored 100000] [--rounds 40]
 """

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from goat.errors import ServiceUnreachable as ServiceUnreachable
     from goat.errors import StorageFull as StorageFull
     from goat.errors import TooLarge as TooLarge
+    from goat.errors import Unavailable as Unavailable
     from goat.errors import UploadIncomplete as UploadIncomplete
     from goat.history import History as History
     from goat.history import history as history
@@ -88,6 +89,7 @@ _HOME_OF: dict[str, str] = {
             "ServiceUnreachable",
             "StorageFull",
             "TooLarge",
+            "Unavailable",
             "UploadIncomplete",
         ),
         "goat.errors",

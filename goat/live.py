@@ -24,7 +24,9 @@ _PAUSE_S = 2.0
 def merge(board: Board, change: dict[str, Any]) -> Board | None:
     """The board after a ``board`` event; None where the event does not follow on this board.
 
-    ``change`` is a delta ``{"challenge", "from", "to", "rows", "removed"}`` or ``{"snapshot": board}``.
+    ``change`` is a delta ``{"challenge", "from", "to", "rows", "removed", "shifts"}`` or
+    ``{"snapshot": board}``; ``[first, last, by]`` in ``shifts`` moves those whose rank was from first to
+    last by that many places.
     Raises `msgspec.ValidationError` for anything else.
     """
     if "snapshot" in change:
@@ -33,7 +35,10 @@ def merge(board: Board, change: dict[str, Any]) -> Board | None:
         return board
     if change["from"] != board.version:
         return None
-    rows = {row.team_name: row for row in board.rows}
+    moved = {
+        rank: rank + by for first, last, by in change.get("shifts", ()) for rank in range(first, last + 1)
+    }
+    rows = {row.team_name: replace(row, rank=moved.get(row.rank, row.rank)) for row in board.rows}
     rows.update((row.team_name, row) for row in msgspec.convert(change["rows"], list[BoardRow]))
     for name in change.get("removed", ()):
         rows.pop(name, None)

@@ -27,7 +27,7 @@ SPLITS_OF_MODE: dict[Mode, tuple[Split, ...]] = {"test": ("sample",), "ranked": 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     access_token: str
-    token_type: str = "bearer"
+    token_type: str = "bearer"  # noqa: S105  # a scheme, not a secret
     expires_at: datetime
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.types import DateTime, TypeDecorator
 
-from goat.errors import StorageFull
+from goat.errors import StorageFull, Unavailable
 from scoring_service.clock import Clock, HostClock
 
 BUSY_TIMEOUT_S = 30.0
@@ -79,28 +79,38 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading one consistent state; anything written in it is thrown away."""
-        with Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+        with self._explained(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
             yield session
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes are committed together at the end of the block.
 
-        Raises `goat.errors.StorageFull` when the disk has no room: nothing was written then.
+        Raises `goat.errors.StorageFull` when the disk has no room: nothing was written then. Raises
+        `goat.errors.Unavailable` when the database does not answer; if it was lost during the commit,
+        nobody knows yet whether that happened.
         """
-        with Session(self.engine, expire_on_commit=False) as session:
-            try:
-                if self.is_sqlite:
-                    session.connection(execution_options={"goat_immediate": True})
-                yield session
-                session.commit()
-            except OperationalError as error:
-                session.rollback()
-                if _is_disk_full(error):
-                    raise StorageFull(
-                        "The server's disk is full; nothing was saved. Tell the organiser."
-                    ) from error
-                raise
+        with self._explained(), Session(self.engine, expire_on_commit=False) as session:
+            if self.is_sqlite:
+                session.connection(execution_options={"goat_immediate": True})
+            yield session
+            session.commit()
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Say what a failed operation means to whoever asked for it: full, away, or itself."""
+        try:
+            yield
+        except OperationalError as error:
+            if _is_disk_full(error):
+                raise StorageFull(
+                    "The server's disk is full; nothing was saved. Tell the organiser."
+                ) from error
+            if not self.is_sqlite or "locked" in str(error.orig):
+                raise Unavailable(
+                    "The service's database does not answer. Try again in a moment.", retry_after=1
+                ) from error
+            raise
 
     def ping(self) -> None:
         """Raise if the database does not answer."""

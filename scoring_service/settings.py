@@ -38,11 +38,11 @@ class Settings:
     redis_url: str = ""
     """``REDIS_URL`` (or ``REDIS_HOST``, ``REDIS_PORT``); default is our own Valkey on a Unix socket."""
     secret_key: str = field(default="", repr=False)
-    """``SECRET_KEY``: signs login tokens, at least 32 bytes; generated and kept in ``GOAT_HOME/secrets``."""
+    """``SECRET_KEY``: signs login tokens, at least 32 bytes; made and kept in ``GOAT_HOME/secrets``."""
     admin_password: str | None = field(default=None, repr=False)
-    """``GOAT_ADMIN_PASSWORD``: password of the organiser ``admin``, set at first start; generated if unset."""
+    """``GOAT_ADMIN_PASSWORD``: password of the organiser ``admin``; generated at first start if unset."""
     demo_password: str | None = field(default=None, repr=False)
-    """``GOAT_DEMO_PASSWORD``: password of the demo team ``team_awesome``; generated if unset."""
+    """``GOAT_DEMO_PASSWORD``: password of the demo team ``team_awesome``; generated likewise."""
     worker_count: int = 2
     """``WORKER_COUNT``: workers of the ``short`` lane; the ``long`` lane has one of its own."""
     gpu_memory_fraction: float = 0.9

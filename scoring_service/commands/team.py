@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import click
@@ -19,13 +20,17 @@ def command() -> None:
 
 @command.command()
 @click.argument("name")
-@click.password_option("--password", envvar="GOAT_TEAM_PASSWORD", help="Asked for if not given.")
+@click.option("--password", envvar="GOAT_TEAM_PASSWORD", help="Generated and printed if not given.")
 @event_option
-def add(name: str, password: str, event: str | None) -> None:
+def add(name: str, password: str | None, event: str | None) -> None:
     """Create a team and its login of the same name."""
+    chosen = password or secrets.token_urlsafe(9)
     with services() as s:
-        team = s.teams.add(name, password, event=event, actor=ACTOR)
-    click.echo(f"Team {team.name} is in the event {team.event}. It logs in with: goat login --team {team.name}")
+        team = s.teams.add(name, chosen, event=event, actor=ACTOR)
+    click.echo(f"Team {team.name} is in the event {team.event}.")
+    click.echo(f"It logs in with: goat login --team {team.name}")
+    if password is None:
+        click.echo(f"Its password, shown only now: {chosen}")
 
 
 @command.command(name="import")

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from goat.errors import Rejection, StorageFull
+from goat.errors import Rejection, StorageFull, Unavailable
 from goat.kinds.base import Outcome, get_kind, parse_config, scorer_digest
 from scoring_service.evaluation.machine import machine_record
 from scoring_service.evaluation.runner import ChildRunner, ForkServer, Stopped
@@ -26,8 +26,8 @@ from scoring_service.submissions.lifecycle import Claim
 log = logging.getLogger(__name__)
 
 HEARTBEATS_PER_LEASE = 4
-DISK_PATIENCE_S = 60.0
-"""How long a result waits for room on the disk before its job is left to be run again."""
+PATIENCE_S = 60.0
+"""How long a result waits until it can be written, before its job is left to be run again."""
 
 FAULT = "evaluator_error"
 FAULT_SENTENCE = (
@@ -110,7 +110,7 @@ class Evaluator:
             done = self._persist(
                 lambda: self._lifecycle.record(claim, outcome, machine=machine_record(), sandbox=level)
             )
-        except StorageFull:
+        except (StorageFull, Unavailable):
             raise
         except Exception:
             # E.g. a score that the database refuses: the kind's fault, so ours.
@@ -129,15 +129,16 @@ class Evaluator:
 
     @staticmethod
     def _persist(write: Callable[[], bool]) -> bool:
-        """Do ``write``, waiting for room on a full disk: a finished result is worth some patience."""
-        deadline = time.monotonic() + DISK_PATIENCE_S
+        """Do ``write``, waiting for a full disk or a database that is away: a finished result is worth
+        some patience."""
+        deadline = time.monotonic() + PATIENCE_S
         while True:
             try:
                 return write()
-            except StorageFull:
+            except (StorageFull, Unavailable):
                 if time.monotonic() > deadline:
                     raise
-                log.exception("the disk is full; trying again in a second")
+                log.exception("a result waits for the database; trying again in a second")
                 time.sleep(1.0)
 
     @contextmanager

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
+from goat.errors import Unavailable
 from scoring_service.db import Database, IntegrityError
 from scoring_service.models import Account, ManualScore
 from scoring_service.services import Services
@@ -41,10 +43,14 @@ def test_sixteen_writers_at_once_never_see_a_locked_database(services: Services)
 
 
 def test_a_failed_block_leaves_nothing_behind(services: Services) -> None:
-    with pytest.raises(RuntimeError), services.db.write() as session:
-        session.add(_account("half"))
-        session.flush()
-        raise RuntimeError
+    def cut_off() -> None:
+        with services.db.write() as session:
+            session.add(_account("half"))
+            session.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        cut_off()
     with services.db.read() as session:
         assert session.scalars(select(Account)).all() == []
 
@@ -115,3 +121,11 @@ def test_two_starts_at_once_migrate_once(tmp_path, postgres_server: str) -> None
             found = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one()
         db.dispose()
         assert found == head()
+
+
+def test_a_database_that_is_away_is_a_fault_to_wait_for(tmp_path: Path) -> None:
+    db = Database("postgresql://nobody@127.0.0.1:1/none", run_folder=tmp_path)
+    for begin in (db.read, db.write):
+        with pytest.raises(Unavailable), begin() as session:
+            session.execute(text("SELECT 1"))
+    db.dispose()

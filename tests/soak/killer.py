@@ -25,7 +25,7 @@ PAUSE_S = (0.5, 4.0)
 
 
 class Killer(threading.Thread):
-    """Every few seconds, SIGKILL for one process of a kind drawn at random.
+    """Every few seconds, SIGKILL for one process of a kind drawn at random, each kind at least once.
 
     An API that does not answer yet is spared: on a slow machine it would never come up, and a service
     that accepts nothing can lose nothing. ``database`` is the pid of a PostgreSQL server whose backends
@@ -56,13 +56,20 @@ class Killer(threading.Thread):
                 del victims["api"]
             if not victims:
                 continue
-            kinds = sorted(victims)
-            kind = self._random.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
+            kind = self._draw(victims)
             victim = self._random.choice(victims[kind])
             with contextlib.suppress(psutil.NoSuchProcess):
                 self._killed(kind, victim.pid)
                 victim.kill()
                 self.kills[kind] += 1
+
+    def _draw(self, victims: Mapping[str, object]) -> str:
+        """A kind that was not killed yet, if there is one; else any, by weight."""
+        fresh = sorted(victims.keys() - self.kills.keys())
+        if fresh:
+            return self._random.choice(fresh)
+        kinds = sorted(victims)
+        return self._random.choices(kinds, [WEIGHTS[kind] for kind in kinds])[0]
 
     def _victims(self) -> dict[str, list[psutil.Process]]:
         found: dict[str, list[psutil.Process]] = {}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from goat.errors import Rejection
 from goat.kinds.images.settings import Config
 from goat.readers.pt import read_pt
 
@@ -62,7 +63,10 @@ def read_truth(folder: Path, config: Config) -> Truth:
     files = sorted(path for path in folder.iterdir() if path.suffix == ".pt")
     images = np.empty((len(files), *config.shape), config.dtype)
     for row, path in enumerate(files):
-        image = read_pt(path)
+        try:
+            image = read_pt(path)
+        except Rejection as error:  # must not become the verdict on a participant's submission
+            raise ValueError(f"truth {path.name} cannot be read: {error}") from error
         if image.shape != config.shape or image.dtype != config.dtype:
             raise ValueError(f"truth {path.name} is {image.dtype}{image.shape}")
         images[row] = image

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from goat.records import Board
+from goat.records import Board, BoardRow
 from scoring_service.doors.http.encoding import encode
 
 
@@ -22,6 +22,12 @@ class BoardEvent:
     version: int
     text: bytes
     whole: bytes
+    message: dict[str, Any] = field(init=False, compare=False, repr=False)
+    """``whole`` as the one ASGI message that all those listeners are sent."""
+
+    def __post_init__(self) -> None:
+        message = {"type": "http.response.body", "body": self.whole, "more_body": True}
+        object.__setattr__(self, "message", message)  # the class is frozen for everybody else
 
 
 def event_text(name: str, data: Any) -> bytes:
@@ -62,17 +68,53 @@ def snapshot(name: str, board: Board) -> BoardEvent:
 
 
 def delta(name: str, old: Board, new: Board) -> BoardEvent:
-    """From ``old`` to ``new``: changed rows whole, removed teams by name; a snapshot where that is shorter
-    or where more than rows changed."""
+    """From ``old`` to ``new``, as small as it goes.
+
+    ``rows`` are the changed rows whole and ``removed`` the teams that are gone. All other rows keep all
+    but their rank: ``shifts`` has ``[first, last, by]`` for those whose rank was from first to last and
+    is now higher by ``by``, so that one team that climbs past hundreds does not send hundreds of rows.
+    A snapshot where that would be shorter, or where more than rows changed.
+    """
     before = {row.team_name: row for row in old.rows}
     after = {row.team_name for row in new.rows}
-    rows = [row for row in new.rows if before.get(row.team_name) != row]
+    kept = [row for row in new.rows if _same_but_rank(before.get(row.team_name), row)]
+    shifts = _shifts([(before[row.team_name].rank, row.rank) for row in kept])
+    names = {row.team_name for row in kept}
+    rows = [row for row in new.rows if row.team_name not in names]
     removed = [team for team in before if team not in after]
     same_kind = (old.frozen, old.unit, old.higher_is_better) == (new.frozen, new.unit, new.higher_is_better)
-    if not same_kind or new.version <= old.version or len(rows) + len(removed) >= max(8, len(new.rows)):
+    too_much = len(rows) + len(removed) + len(shifts) / 8 >= max(8, len(new.rows))
+    if not same_kind or new.version <= old.version or too_much:
         return snapshot(name, new)
-    content = {"challenge": name, "from": old.version, "to": new.version, "rows": rows, "removed": removed}
+    content = {
+        "challenge": name,
+        "from": old.version,
+        "to": new.version,
+        "rows": rows,
+        "removed": removed,
+        "shifts": shifts,
+    }
     return _event(name, old.version, new.version, content)
+
+
+def _same_but_rank(old: BoardRow | None, new: BoardRow) -> bool:
+    return old is not None and replace(old, rank=new.rank) == new
+
+
+def _shifts(ranks: list[tuple[int, int]]) -> list[list[int]]:
+    """Runs of (old rank, new rank) that move by the same number of places; those that stay are left out.
+
+    >>> _shifts([(1, 1), (2, 3), (3, 4), (5, 6), (8, 8), (9, 8)])
+    [[2, 5, 1], [9, 9, -1]]
+    """
+    runs: list[list[int]] = []
+    for old, new in sorted(ranks):
+        by = new - old
+        if runs and runs[-1][2] == by:
+            runs[-1][1] = old
+        else:
+            runs.append([old, old, by])
+    return [run for run in runs if run[2]]
 
 
 def _event(name: str, since: int | None, version: int, content: dict[str, Any]) -> BoardEvent:

@@ -38,6 +38,7 @@ STATUS: Mapping[type[errors.GoatError], int] = {
     errors.UploadIncomplete: 400,
     MalformedJson: 400,
     errors.StorageFull: 507,
+    errors.Unavailable: 503,
     errors.RequestError: 400,
 }
 """Error class → status; a class that is not named has its nearest base's."""
@@ -80,7 +81,7 @@ def problem(
     members.update({key: value for key, value in (facts or {}).items() if key not in _OWN})
     extra = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})}
     retry_after = members.get("retry_after")
-    if status == 429 and isinstance(retry_after, int | float) and math.isfinite(retry_after):
+    if status in (429, 503) and isinstance(retry_after, int | float) and math.isfinite(retry_after):
         extra["Retry-After"] = str(max(1, math.ceil(retry_after)))
     if status == 401:
         extra["WWW-Authenticate"] = "Bearer"

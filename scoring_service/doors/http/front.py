@@ -17,6 +17,7 @@ from scoring_service.doors.http import boards
 from scoring_service.doors.http.board_cache import BoardCache
 from scoring_service.doors.http.errors import our_fault, reply_to
 from scoring_service.doors.http.guard import Authenticator
+from scoring_service.doors.http.stream import SERVER_SEND
 
 LINGER_S = 2.0
 LINGER_BYTES = 256 << 20
@@ -57,6 +58,8 @@ class Front:
             reply = reply_to(error, path) if isinstance(error, GoatError) else our_fault(error, path)
             await reply(scope, receive, send)
             return
+        if scope["path"] == "/v1/stream":
+            scope[SERVER_SEND] = send
         if has_body:
             exchange = _Exchange(receive, send)
             await self._app(scope, exchange.receive, exchange.send)

@@ -96,12 +96,12 @@ class Listener:
         if self.task is not None:
             self.task.cancel()
 
-    async def wait(self) -> None:
-        """Until there is something in the inbox or the stream is to end."""
-        self.waiter = asyncio.get_running_loop().create_future()
-        if not self.inbox and not self.closed:
-            await self.waiter
-        self.waiter = None
+    def wait(self) -> asyncio.Future[None]:
+        """A future that is done once there is something in the inbox or the stream is to end."""
+        self.waiter = waiter = asyncio.get_running_loop().create_future()
+        if self.inbox or self.closed:
+            waiter.set_result(None)
+        return waiter
 
 
 @dataclass(eq=False)

@@ -7,13 +7,15 @@ import contextlib
 from datetime import datetime
 
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from goat.errors import Invalid
 from scoring_service.doors.http.delta import BoardEvent, event_text, id_line
 from scoring_service.doors.http.hub import Hub, Listener
 
 MAX_BOARDS = 32
+SERVER_SEND = "goat.send"
+"""Where `front` leaves the server's own ``send`` in the scope of a stream."""
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -50,21 +52,27 @@ class EventStream(Response):
         self._versions = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Every layer in between wraps `send` in a coroutine of its own, for each event of each listener.
+        send = scope.get(SERVER_SEND, send)
         listener = self._listener
         listener.task = asyncio.current_task()
         watcher = asyncio.create_task(_watch(receive, listener))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
             greeting = b"retry: 1000\n" + event_text("hello", self._hello)
-            await self._send(send, greeting + b"".join(map(self._text, self._first)))
+            await send(_chunk(greeting + b"".join(map(self._text, self._first))))
+            inbox, alone = listener.inbox, len(listener.boards) == 1
             while not listener.closed:
-                inbox = listener.inbox
                 if not inbox:
                     await listener.wait()
-                elif len(inbox) == 1:
-                    await self._send(send, self._text(inbox.popleft()))
+                elif len(inbox) > 1:
+                    await send(_chunk(b"".join(self._text(inbox.popleft()) for _ in range(len(inbox)))))
                 else:
-                    await self._send(send, b"".join(self._text(inbox.popleft()) for _ in range(len(inbox))))
+                    event = inbox.popleft()
+                    if alone and isinstance(event, BoardEvent):
+                        await send(event.message)
+                    else:
+                        await send(_chunk(self._text(event)))
             await send({"type": "http.response.body", "body": b""})
         except asyncio.CancelledError:
             if not listener.closed:
@@ -82,9 +90,9 @@ class EventStream(Response):
         self._versions[event.board] = event.version
         return id_line(self._versions) + event.text
 
-    @staticmethod
-    async def _send(send: Send, body: bytes) -> None:
-        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+def _chunk(body: bytes) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": True}
 
 
 async def _watch(receive: Receive, listener: Listener) -> None:

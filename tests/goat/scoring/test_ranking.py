@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goat.scoring.ladder import beats, ladder
-from goat.scoring.normalise import combine, normalise
+from goat.scoring.normalise import normalise
 from goat.scoring.quantum import QUANTUM, is_ambiguous, publish
 from goat.scoring.ranking import ranks
 
@@ -65,10 +65,6 @@ def test_normalised_scores_stay_between_0_and_1(value: float, low: float, high: 
             normalise(value, low, high)
     else:
         assert 0.0 <= normalise(value, low, high) <= 1.0
-
-
-def test_a_missing_part_counts_nothing_on_the_combined_board() -> None:
-    assert combine([(0.6, None, 0, 50), (0.3, 2.5, 0, 2.5), (0.1, 5.0, 0, 10)]) == pytest.approx(0.35)
 
 
 @given(st.floats(-1e4, 1e4))

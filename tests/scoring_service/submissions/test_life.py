@@ -199,7 +199,7 @@ def test_a_banned_team_cannot_submit_and_leaves_the_board(world: World) -> None:
 
 def test_too_large_an_upload_is_refused_with_the_limit_in_force(world: World) -> None:
     team = world.team()
-    with pytest.raises(TooLarge, match="at most 1.0 MB"):
+    with pytest.raises(TooLarge, match=r"at most 1\.0 MB"):
         world.services.submissions.open_upload(team, "task1", "ranked", 1_000_001)
 
 

@@ -11,7 +11,9 @@ from types import ModuleType
 import msgspec
 import pytest
 
+from goat.live import merge
 from goat.records import Board, BoardRow
+from goat.scoring.ranking import Ties, ranks
 from scoring_service.doors.http import delta as module
 from scoring_service.doors.http import ranges, text
 from scoring_service.doors.http.delta import BoardEvent, delta, snapshot
@@ -58,31 +60,53 @@ def test_a_delta_carries_changed_rows_and_removed_names_only() -> None:
     assert [entry["team_name"] for entry in found["rows"]] == ["team_0"]  # type: ignore[attr-defined]
     assert found["removed"] == ["team_29"]
     assert event.whole == b"id: task1=8\n" + event.text
+    assert len(event.whole) < 500
+
+
+def ranked(rows: list[BoardRow], ties: Ties = "shared") -> list[BoardRow]:
+    order = sorted(rows, key=lambda r: (-r.score, r.team_name))
+    places = ranks([r.score for r in order], ties=ties, moments=range(len(order)))
+    return [replace(r, rank=place) for r, place in zip(order, places, strict=True)]
+
+
+def test_one_team_that_overtakes_hundreds_sends_one_row() -> None:
+    before = ranked([row(f"team_{n:03}", 500.0 - n) for n in range(500)])
+    after = ranked([*before[:-1], replace(before[-1], score=999.0)])
+    event = delta("task1", board(1, before), board(2, after))
+    assert content(event)["shifts"] == [[1, 499, 1]]
     assert len(event.whole) < 400
 
 
-def test_a_chain_of_deltas_rebuilds_every_state() -> None:
-    generator = random.Random(5)
+@pytest.mark.parametrize("ties", ["shared", "earliest"])
+@pytest.mark.parametrize("seed", range(5))
+def test_a_chain_of_deltas_rebuilds_every_state(seed: int, ties: Ties) -> None:
+    # Given a board on which teams climb, tie, join and leave, and a listener who merges
+    generator = random.Random(seed)
     state = {r.team_name: r for r in MANY}
-    known = {name: msgspec.to_builtins(r) for name, r in state.items()}
-    old = board(1, list(state.values()))
-    for version in range(2, 60):
+    old = board(1, ranked(list(state.values()), ties))
+    listener: Board | None = old
+    deltas = 0
+    for version in range(2, 80):
         for name in generator.sample(sorted(state), 2):
-            state[name] = replace(state[name], score=generator.random(), rank=generator.randint(1, 9))
-        if generator.random() < 0.3:
+            state[name] = replace(state[name], score=float(generator.randint(1, 40)))
+        if generator.random() < 0.2:
             del state[generator.choice(sorted(state))]
-        if generator.random() < 0.3:
-            state[f"new_{version}"] = row(f"new_{version}", generator.random())
-        new = board(version, list(state.values()))
+        if generator.random() < 0.2:
+            state[f"new_{version}"] = row(f"new_{version}", float(generator.randint(1, 40)))
+        new = board(version, ranked(list(state.values()), ties))
+        # When each step is sent
         found = content(delta("task1", old, new))
-        if "snapshot" in found:
-            known = {entry["team_name"]: entry for entry in found["snapshot"]["rows"]}  # type: ignore[index]
-        else:
-            for name in found["removed"]:  # type: ignore[attr-defined]
-                del known[name]
-            known |= {entry["team_name"]: entry for entry in found["rows"]}  # type: ignore[attr-defined]
-        assert known == {r.team_name: msgspec.to_builtins(r) for r in new.rows}
+        deltas += "snapshot" not in found
+        assert listener is not None
+        listener = merge(listener, found)
+        # Then the listener's board is the board
+        assert listener is not None
+        assert (listener.version, {r.team_name: r for r in listener.rows}) == (
+            version,
+            {r.team_name: r for r in new.rows},
+        )
         old = new
+    assert deltas > 60
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.scoring_service.doors.http.conftest import BRISK, Live, running
 from tests.scoring_service.world import World
 
 ROUNDS = settings(
-    max_examples=8,
+    max_examples=4,
     deadline=None,
     derandomize=True,
     database=None,
