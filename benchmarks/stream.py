@@ -23,8 +23,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
+import uvicorn
+import uvloop
+from fastapi import FastAPI
+from sqlalchemy import select
+
 from benchmarks.common import Report, interleave
 from benchmarks.crowd import crowded_services
+from scoring_service.commands.serve import allow_many_connections, collect_garbage_rarely
+from scoring_service.doors.http.app import create_app
+from scoring_service.doors.http.delta import BoardEvent
+from scoring_service.doors.http.hub import Channel, Hub, Rhythm
+from scoring_service.models import Challenge, Standing
+from scoring_service.services import Services
 
 LISTENERS = 1000
 TEAMS = 500
@@ -44,74 +55,87 @@ class Bare(asyncio.Protocol):
         return
 
 
+class Conductor:
+    """The server's side: does what the client orders, one line per order, one JSON line per answer."""
+
+    def __init__(self, services: Services, hub: Hub) -> None:
+        self._services = services
+        self._hub = hub
+        self._random = random.Random(1)
+        self.everyone: list[asyncio.Transport] = []
+
+    async def listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while order := (await reader.readline()).strip().decode():
+            reply = await getattr(self, order)()
+            writer.write(json.dumps(reply).encode() + b"\n")
+
+    async def listeners(self) -> dict[str, Any]:
+        return {"ours": self._hub.open_streams, "bare": len(self.everyone)}
+
+    async def cpu(self) -> dict[str, Any]:
+        return {"seconds": time.process_time()}
+
+    async def change(self) -> dict[str, Any]:
+        """Ten teams score."""
+        await asyncio.to_thread(self._change)
+        return {}
+
+    async def refresh(self) -> dict[str, Any]:
+        """Look, as the hub does when it is nudged: load, diff, encode, send."""
+        started = time.perf_counter()
+        await self._hub.refresh()
+        return {"bytes": len(self._event().whole), "prepare_s": time.perf_counter() - started}
+
+    async def replay(self) -> dict[str, Any]:
+        """The same event once more to everybody: the fan-out alone."""
+        self._hub._send(self._channel().listeners, self._event())
+        return {}
+
+    async def bare(self) -> dict[str, Any]:
+        """The same bytes to every bare connection."""
+        event = self._event().whole
+        frame = b"%x\r\n%b\r\n" % (len(event), event)
+        for transport in self.everyone:
+            transport.write(frame)
+        return {}
+
+    def _channel(self) -> Channel:
+        return next(iter(self._hub._channels.values()))
+
+    def _event(self) -> BoardEvent:
+        return self._channel().history[-1]
+
+    def _change(self) -> None:
+        with self._services.db.write() as session:
+            for standing in self._random.sample(list(session.scalars(select(Standing))), CHANGED):
+                standing.score = round(self._random.uniform(20, 40), 6)
+            session.scalars(select(Challenge)).one().board_version += 1
+
+
+async def run_servers(app: FastAPI, conductor: Conductor) -> None:
+    """Ours, the bare transport and the conductor, on free ports that are printed."""
+    listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
+    config = uvicorn.Config(app, http="httptools", access_log=False, log_level="warning")
+    server = asyncio.create_task(uvicorn.Server(config).serve([listener]))
+    loop = asyncio.get_running_loop()
+    bare = await loop.create_server(lambda: Bare(conductor.everyone), "127.0.0.1", 0, backlog=4096)
+    orders = await asyncio.start_server(conductor.listen, "127.0.0.1", 0)
+    collect_garbage_rarely()
+    ports = [entry.getsockname()[1] for entry in (listener, bare.sockets[0], orders.sockets[0])]
+    print(json.dumps(ports), flush=True)
+    await server
+
+
 def serve() -> None:
-    """Child process: ours and the bare transport; a control connection tells it when to send."""
-    import uvicorn
-    import uvloop
-    from sqlalchemy import select
-
-    from scoring_service.doors.http.app import create_app
-    from scoring_service.doors.http.hub import Rhythm
-    from scoring_service.models import Challenge, Standing
-
-    rhythm = Rhythm(poll_s=3600, coalesce_s=0.0, heartbeat_s=3600, recheck_s=3600, per_address=LISTENERS + 10)
+    """Child process: everything on the server's side, until it is killed."""
+    allow_many_connections()
+    never = 3600.0
+    rhythm = Rhythm(
+        poll_s=never, coalesce_s=0, heartbeat_s=never, recheck_s=never, per_address=LISTENERS + 10
+    )
     with crowded_services(TEAMS) as services:
         app = create_app(services, rhythm=rhythm)
-        hub = app.state.door.hub
-        generator = random.Random(1)
-        everyone: list[asyncio.Transport] = []
-
-        def change() -> int:
-            """Ten teams score; returns the new version."""
-            with services.db.write() as session:
-                for standing in generator.sample(list(session.scalars(select(Standing))), CHANGED):
-                    standing.score = round(generator.uniform(20, 40), 6)
-                challenge = session.scalars(select(Challenge)).one()
-                challenge.board_version += 1
-                return challenge.board_version
-
-        def last_event() -> bytes:
-            channel = next(iter(hub._channels.values()))
-            return channel.history[-1].whole if channel.history else b""
-
-        async def control(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            while command := (await reader.readline()).strip():
-                if command == b"change":
-                    await asyncio.to_thread(change)
-                    reply: dict[str, Any] = {}
-                elif command == b"cpu":
-                    reply = {"seconds": time.process_time()}
-                elif command == b"listeners":
-                    reply = {"ours": hub.open_streams, "bare": len(everyone)}
-                elif command == b"refresh":
-                    started = time.perf_counter()
-                    await hub.refresh()
-                    reply = {"bytes": len(last_event()), "prepare_s": time.perf_counter() - started}
-                elif command.startswith(b"replay"):
-                    # The same event once more, without loading the board: the fan-out alone.
-                    channel = next(iter(hub._channels.values()))
-                    hub._send(channel.listeners, channel.history[-1])
-                    reply = {"bytes": len(last_event())}
-                else:
-                    event = last_event()
-                    frame = b"%x\r\n%b\r\n" % (len(event), event)
-                    for transport in everyone:
-                        transport.write(frame)
-                    reply = {"bytes": len(event)}
-                writer.write(json.dumps(reply).encode() + b"\n")
-
-        async def main() -> None:
-            listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
-            config = uvicorn.Config(app, http="httptools", access_log=False, log_level="warning")
-            server = asyncio.create_task(uvicorn.Server(config).serve([listener]))
-            loop = asyncio.get_running_loop()
-            bare = await loop.create_server(lambda: Bare(everyone), "127.0.0.1", 0, backlog=4096)
-            orders = await asyncio.start_server(control, "127.0.0.1", 0)
-            ports = [entry.getsockname()[1] for entry in (listener, bare.sockets[0], orders.sockets[0])]
-            print(json.dumps(ports), flush=True)
-            await server
-
-        uvloop.run(main())
+        uvloop.run(run_servers(app, Conductor(services, app.state.door.hub)))
 
 
 @contextmanager
@@ -186,8 +210,6 @@ class Stage:
     """The client's side: an event loop in a thread, two crowds, orders to the server."""
 
     def __init__(self, ports: list[int]) -> None:
-        import uvloop
-
         self._loop = uvloop.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
         self._orders = socket.create_connection(("127.0.0.1", ports[2])).makefile("rwb")
@@ -231,8 +253,6 @@ def main() -> int:
     if parser.parse_args().serve:
         serve()
         return 0
-    from scoring_service.commands.serve import allow_many_connections
-
     allow_many_connections()
     report = Report("stream")
     with server() as ports:
@@ -257,7 +277,7 @@ def main() -> int:
                 "bare": lambda: one("bare", stage.bare, "bare"),
                 "ours": lambda: one("ours", stage.ours, "replay"),
             },
-            rounds=25,
+            rounds=60,
         )
         report.ratio(f"one event to {LISTENERS} listeners", seconds, "ours", "bare", at_most=1.75)
         # The same by the server's processor time, which a busy machine blurs less than the clock.

@@ -33,6 +33,14 @@ def _boot_id() -> str:
         return f"origin-{round((time.time() - time.monotonic()) / 600)}"
 
 
+def monotonic() -> float:
+    """Seconds since this host's start that no setting of the wall clock changes. Time asleep counts
+    where the system can tell: a laptop closed for the night must not move a deadline by a night."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
 class HostClock:
     """UTC from the host's monotonic clock and a tie shared by all processes of this boot."""
 
@@ -44,7 +52,7 @@ class HostClock:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / f"clock-{_boot_id()}.json"
         temporary = folder / f".clock.{os.getpid()}.{time.monotonic_ns()}"
-        temporary.write_text(json.dumps({"utc_at_monotonic_zero": time.time() - time.monotonic()}))
+        temporary.write_text(json.dumps({"utc_at_monotonic_zero": time.time() - monotonic()}))
         try:
             os.link(temporary, path)
         except FileExistsError:
@@ -54,10 +62,10 @@ class HostClock:
         return float(json.loads(path.read_text())["utc_at_monotonic_zero"])
 
     def now(self) -> datetime:
-        return datetime.fromtimestamp(self._offset + time.monotonic(), UTC)
+        return datetime.fromtimestamp(self._offset + monotonic(), UTC)
 
     def drift(self) -> float:
-        return time.time() - (self._offset + time.monotonic())
+        return time.time() - (self._offset + monotonic())
 
 
 def reset_host_clock(folder: Path) -> None:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
@@ -25,6 +25,7 @@ from goat.errors import StorageFull, Unavailable
 from scoring_service.clock import Clock, HostClock
 
 BUSY_TIMEOUT_S = 30.0
+CLOCK_CONNECTIONS = 2
 
 __all__ = ["Database", "IntegrityError", "Session", "UtcTime"]
 
@@ -38,7 +39,7 @@ class UtcTime(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is not None and value.tzinfo is None:
             raise ValueError("times are aware: give a datetime with a time zone")
-        return None if value is None else value.astimezone(UTC)
+        return None if value is None else _in_utc(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -47,16 +48,40 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-class DatabaseClock:
-    """The database server's clock: asked each time, so no process's own clock matters."""
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:  # e.g. the last hour of the year 9999, west of Greenwich
+        return _LATEST if value.year > 1 else _EARLIEST
+
+
+class DatabaseClock:
+    """The database server's clock: asked each time, so no process's own clock matters.
+
+    It has connections of its own. Transactions ask for the time while they hold one of theirs: with one
+    pool for both, some dozen of them at once would hold all and wait for each other.
+    """
+
+    def __init__(self, url: URL) -> None:
+        self._engine = create_engine(
+            url, isolation_level="AUTOCOMMIT", pool_pre_ping=True, pool_size=CLOCK_CONNECTIONS, max_overflow=0
+        )
 
     def now(self) -> datetime:
-        with self._engine.connect() as connection:
-            moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        try:
+            with self._engine.connect() as connection:
+                moment: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        except OperationalError as error:
+            raise _unavailable() from error
         return moment.astimezone(UTC)
+
+    def dispose(self) -> None:
+        """Close the connections."""
+        self._engine.dispose()
 
     def drift(self) -> float:
         return (datetime.now(UTC) - self.now()).total_seconds()
@@ -74,12 +99,16 @@ class Database:
             self.engine = _sqlite_engine(parsed)
         else:
             self.engine = create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
-        self.clock: Clock = HostClock(run_folder) if self.is_sqlite else DatabaseClock(self.engine)
+        self._database_clock = None if self.is_sqlite else DatabaseClock(parsed)
+        self.clock: Clock = self._database_clock or HostClock(run_folder)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading one consistent state; anything written in it is thrown away."""
         with self._explained(), Session(self.engine, expire_on_commit=False, autoflush=False) as session:
+            if not self.is_sqlite:
+                # Otherwise each statement would see a state of its own.
+                session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
             yield session
 
     @contextmanager
@@ -107,9 +136,7 @@ class Database:
                     "The server's disk is full; nothing was saved. Tell the organiser."
                 ) from error
             if not self.is_sqlite or "locked" in str(error.orig):
-                raise Unavailable(
-                    "The service's database does not answer. Try again in a moment.", retry_after=1
-                ) from error
+                raise _unavailable() from error
             raise
 
     def ping(self) -> None:
@@ -120,6 +147,8 @@ class Database:
     def dispose(self) -> None:
         """Close all pooled connections."""
         self.engine.dispose()
+        if self._database_clock is not None:
+            self._database_clock.dispose()
 
 
 def _sqlite_engine(url: Any) -> Engine:
@@ -144,6 +173,10 @@ def _sqlite_engine(url: Any) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
 
     return engine
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("The service's database does not answer. Try again in a moment.", retry_after=1)
 
 
 def _is_disk_full(error: OperationalError) -> bool:

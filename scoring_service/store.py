@@ -75,9 +75,9 @@ class Upload:
             self._file.close()
             if not target.parent.exists():
                 target.parent.mkdir(mode=0o700, exist_ok=True)
-                _fsync_folder(self._store.root)
+                fsync_folder(self._store.root)
             self._path.replace(target)
-            _fsync_folder(target.parent)
+            fsync_folder(target.parent)
         return digest
 
     def abort(self) -> None:
@@ -118,6 +118,14 @@ class Store:
                 upload.write(chunk)
             return upload.finish(), upload.size
 
+    def holds(self, digest: str) -> bool:
+        """True if a file of that digest is there; its bytes are not looked at."""
+        return self.path(digest).is_file()
+
+    def remove(self, digest: str) -> None:
+        """Remove a file, if it is there. Only for whoever knows that nothing needs it."""
+        self.path(digest).unlink(missing_ok=True)
+
     def verify(self, digest: str) -> bool:
         """True if the file exists and its bytes have that digest."""
         try:
@@ -137,7 +145,8 @@ class Store:
         return removed
 
 
-def _fsync_folder(folder: Path) -> None:
+def fsync_folder(folder: Path) -> None:
+    """Make the entries of a folder durable (or the bytes of a file)."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

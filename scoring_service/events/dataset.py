@@ -22,7 +22,7 @@ from typing import Any
 from goat.errors import Invalid
 from goat.kinds.base import HIDDEN_PARTS, PUBLISHED_PARTS, Kind
 from scoring_service.events.spec import ChallengeSpec
-from scoring_service.store import Store
+from scoring_service.store import Store, fsync_folder
 
 _FIXED_TIME = (1980, 1, 1, 0, 0, 0)
 """Archives of equal content are equal bytes: the oldest time that a zip can hold."""
@@ -64,8 +64,9 @@ def import_data(
         if not target.exists():
             for level in (target.parent.parent, target.parent):  # parents=True would forget the mode
                 level.mkdir(mode=0o700, exist_ok=True)
-            _make_private(folder)
+            _settle(folder)
             folder.rename(target)
+            fsync_folder(target.parent)
     return version, [_publish(target / part, f"{part}.zip", store) for part in PUBLISHED_PARTS]
 
 
@@ -106,9 +107,12 @@ def _version(folder: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def _make_private(folder: Path) -> None:
-    for path in [folder, *folder.rglob("*")]:
+def _settle(folder: Path) -> None:
+    """Make it ours alone, and durable: a version that exists is never written again, so one that a power
+    cut left empty would stay so."""
+    for path in [*folder.rglob("*"), folder]:
         os.chmod(path, 0o700 if path.is_dir() else 0o600)
+        fsync_folder(path)
 
 
 def _publish(part: Path, name: str, store: Store) -> dict[str, Any]:

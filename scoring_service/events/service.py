@@ -22,6 +22,7 @@ from scoring_service.leaderboard import standings
 from scoring_service.models import Challenge, Event
 from scoring_service.ports import Changes
 from scoring_service.store import Store
+from scoring_service.teams.repository import lock_teams
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class EventService:
             for challenge in spec.challenges
         }
         with self.db.write() as session:
+            lock_teams(session, spec.event)
             event, actions = self._put_event(session, spec)
             self._remove_gone(session, spec, actions)
             for position, challenge in enumerate(spec.challenges):
@@ -105,6 +107,7 @@ class EventService:
         """Freeze the public board from a moment on (None: thaw it)."""
         with self.db.write() as session:
             challenge, event = repository.challenge(session, name, self.default_event)
+            lock_teams(session, event.slug)
             challenge.frozen_at = moment
             session.flush()
             standings.recompute_challenge(session, challenge.id, self.db.clock.now())
@@ -120,6 +123,7 @@ class EventService:
         """Show (or hide again) the private scores to everybody; a reveal also ends the freeze."""
         with self.db.write() as session:
             challenge, event = repository.challenge(session, name, self.default_event)
+            lock_teams(session, event.slug)
             challenge.revealed_at = self.db.clock.now() if revealed else None
             session.flush()
             standings.recompute_challenge(session, challenge.id, self.db.clock.now())
@@ -199,11 +203,13 @@ class EventService:
 
     def _remove_gone(self, session: Session, spec: EventSpec, actions: list[str]) -> None:
         kept = {challenge.id for challenge in spec.challenges}
-        for row, _ in repository.challenges(session, spec.event):
+        for row, event in repository.challenges(session, spec.event):
             if row.slug in kept:
                 continue
             if count := repository.submission_count(session, row.id):
                 raise Conflict(f"Challenge {row.slug} has {count} submissions; keep it in the event file.")
+            # The combined board's version is a sum with this one in it, and never goes back.
+            event.board_version += row.board_version + 1
             session.delete(row)
             actions.append(f"removed challenge {row.slug}")
 

@@ -6,6 +6,7 @@ organiser corrects a file in one go; nothing is applied unless all of it is soun
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -21,6 +22,9 @@ from goat.kinds.base import get_kind, parse_config
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 RESERVED_CHALLENGES = frozenset({"combined", "queue"})
 """Ids that name routes of their own (``/leaderboard/combined``, ``/submit/queue/status``)."""
+MAX_TITLE = 255
+MAX_GAP_S = 86400
+"""Limits look back a day."""
 
 
 class LimitsSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -92,7 +96,7 @@ def load(path: Path) -> EventSpec:
         raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # it is a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
         raise Invalid(f"cannot read the event file {path}: {error}") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise Invalid(f"{path} is not valid YAML: {error}") from error
     try:
         spec = msgspec.convert(raw, EventSpec)
@@ -109,9 +113,11 @@ def check(spec: EventSpec) -> list[str]:
     faults: list[str] = []
     if not SLUG.fullmatch(spec.event):
         faults.append(f"event: {spec.event!r} must be lower-case letters, digits and dashes")
+    if len(spec.title) > MAX_TITLE:
+        faults.append(f"title: it has at most {MAX_TITLE} characters")
     try:
         ZoneInfo(spec.timezone)
-    except (ZoneInfoNotFoundError, ValueError):
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones such as Europe
         faults.append(f"timezone: {spec.timezone!r} is not a known time zone such as Europe/Luxembourg")
         return faults
     ids = [challenge.id for challenge in spec.challenges]
@@ -131,13 +137,18 @@ def _challenge_faults(challenge: ChallengeSpec, timezone: str) -> list[str]:
         faults.append("the id must be lower-case letters, digits and dashes, and not a reserved word")
     if (challenge.data is None) == (challenge.generator is None):
         faults.append("give either data (a folder) or generator (module:function)")
-    if challenge.max_bytes <= 0 or challenge.finals < 1 or challenge.grace_s < 0 or challenge.ladder_step < 0:
-        faults.append("max_bytes and finals must be positive, grace_s and ladder_step not negative")
+    faults += _number_faults(challenge)
+    if len(challenge.title) > MAX_TITLE:
+        faults.append(f"the title has at most {MAX_TITLE} characters")
+    if challenge.lane is not None and not SLUG.fullmatch(challenge.lane):
+        faults.append(f"lane: {challenge.lane!r} is none; the service's workers take short and long")
     try:
         opens, deadline = start_of(challenge.opens, timezone), end_of(challenge.deadline, timezone)
         start_of(challenge.freeze, timezone)
         if opens and deadline and opens >= deadline:
             faults.append("opens must lie before deadline")
+        if deadline and 0 <= challenge.grace_s < math.inf:
+            deadline + timedelta(seconds=challenge.grace_s)  # beyond the year 9999 no submission ends
     except (ValueError, OverflowError) as error:
         faults.append(f"opens, deadline and freeze are ISO dates or times such as 2027-05-01T18:00: {error}")
     try:
@@ -148,14 +159,34 @@ def _challenge_faults(challenge: ChallengeSpec, timezone: str) -> list[str]:
     return faults
 
 
+def _number_faults(challenge: ChallengeSpec) -> list[str]:
+    faults: list[str] = []
+    if challenge.max_bytes <= 0 or challenge.finals < 1:
+        faults.append("max_bytes and finals must be positive")
+    # Written so that NaN fails, too.
+    if not (0 <= challenge.grace_s < math.inf and 0 <= challenge.ladder_step < math.inf):
+        faults.append("grace_s and ladder_step are numbers, not negative")
+    limits = challenge.limits
+    counts = (limits.per_day, limits.per_hour, limits.total, limits.rejections_per_hour, limits.test_per_hour)
+    if any(count is not None and count < 0 for count in counts):
+        faults.append("limits are not negative; null means none, 0 closes")
+    if limits.at_once is not None and limits.at_once < 1:
+        faults.append("limits.at_once is positive or null")
+    if not 0 <= limits.min_gap_s <= MAX_GAP_S:
+        faults.append(f"limits.min_gap_s is between 0 and {MAX_GAP_S}")
+    return faults
+
+
 def _combined_faults(part: CombinedPart, challenges: set[str]) -> list[str]:
     faults = []
     if (part.challenge is None) == (part.manual is None):
         faults.append("each part names either a challenge or a manual score")
     if part.challenge is not None and part.challenge not in challenges:
         faults.append(f"unknown challenge {part.challenge!r}")
-    if not part.weight > 0 or part.low == part.high:
-        faults.append("weight must be positive, and from and to must differ")
+    if not (0 < part.weight < math.inf and math.isfinite(part.low) and math.isfinite(part.high)):
+        faults.append("weight must be a positive number, from and to numbers")
+    elif part.low == part.high:
+        faults.append("from and to must differ")
     return faults
 
 

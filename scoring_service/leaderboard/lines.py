@@ -89,7 +89,9 @@ def final_lines(results: Sequence[Result], *, finals: int, upward: bool) -> list
     lines = []
     for team_id, entries in by_team.items():
         by_public = sorted(entries, key=lambda entry: (sign * entry.public, entry.submitted_at))
-        candidates = [entry for entry in entries if entry.selected] or by_public[:finals]
+        # A verdict that a rejudge takes back may leave a team with more chosen than the challenge takes.
+        chosen = [entry for entry in by_public if entry.selected]
+        candidates = (chosen or by_public)[:finals]
         best = min(candidates, key=lambda entry: (sign * entry.private, entry.submitted_at))
         lines.append(
             Line(team_id, best.team_name, best.private, best.submission_id, best.submitted_at, len(entries))

@@ -141,7 +141,8 @@ def teams_and_challenges(
         query = query.where(Submission.team_id == team_id)
     if challenge_id is not None:
         query = query.where(Submission.challenge_id == challenge_id)
-    return [(row[0], row[1]) for row in session.execute(query.order_by(Submission.team_id))]
+    order = (Submission.team_id, Submission.challenge_id)
+    return [(row[0], row[1]) for row in session.execute(query.order_by(*order))]
 
 
 def board_lines(session: Session, challenge_id: str) -> list[Line]:

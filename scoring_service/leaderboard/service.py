@@ -18,7 +18,7 @@ from scoring_service.leaderboard.standings import higher_is_better
 from scoring_service.models import Challenge, Event
 from scoring_service.ports import Changes
 from scoring_service.teams.identity import Identity
-from scoring_service.teams.repository import team_by_name
+from scoring_service.teams.repository import lock_team, team_by_name
 
 COMBINED = "combined"
 
@@ -98,6 +98,7 @@ class LeaderboardService:
             row = team_by_name(session, found.id, team)
             if row is None:
                 raise NotFound(f"There is no team {team}.")
+            lock_team(session, row.id)
             repository.put_manual_score(session, row.id, name, value)
             repository.bump_combined(session, found.id)
             audit.note(session, self.db.clock, actor, "manual-score", team, name=name, value=value)

@@ -100,6 +100,8 @@ def _window(
     inside = sorted(e.submitted_at for e in entries if e.submitted_at > now - length)
     if allowed is None:
         return None
+    if allowed < 1:
+        return _limit(name, allowed, len(inside), None)  # closed: no place ever becomes free
     # The next one is free when enough of the oldest have left the window.
     leaving = inside[max(0, len(inside) - int(allowed))] if inside else now
     return _limit(name, allowed, len(inside), (leaving + length - now).total_seconds())

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from goat.records import Submission
 from scoring_service.db import Database, Session
 from scoring_service.submissions import repository
-from scoring_service.submissions.record import as_record
+from scoring_service.submissions.record import as_records
 
 OVERLAP = timedelta(seconds=5)
 """A change carries the time before its commit; looking back this far misses none that commits late."""
@@ -38,14 +38,15 @@ class Feed:
         with self._db.read() as session:
             rows = list(repository.changed_since(session, self._since - OVERLAP, teams))
             rows += repository.waiting_of(session, set(teams) - self._teams)
+            fresh = []
             for row in rows:
                 submission = row[0]
-                if submission.team_id not in teams or self._told.get(submission.id) == submission.changed_at:
-                    continue
-                self._told[submission.id] = submission.changed_at
-                record = as_record(session, row)
-                found.setdefault(submission.team_id, []).append(record)
-                self._note(submission.team_id, record)
+                if submission.team_id in teams and self._told.get(submission.id) != submission.changed_at:
+                    self._told[submission.id] = submission.changed_at
+                    fresh.append(row)
+            for row, record in zip(fresh, as_records(session, fresh), strict=True):
+                found.setdefault(row[0].team_id, []).append(record)
+                self._note(row[0].team_id, record)
             if now - self._positions_at >= POSITIONS_EVERY:
                 self._positions_at = now
                 for team_id, record in self._moved(session):

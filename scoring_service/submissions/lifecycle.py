@@ -176,10 +176,17 @@ class Lifecycle:
 
     def fail(self, claim: Claim, code: str, sentence: str) -> bool:
         """Our fault: back into the queue, or FAILED when no attempt is left. False when the claim is lost."""
+        return self._back(claim, code, sentence, more_attempts=0)
+
+    def _back(self, claim: Claim, code: str, sentence: str, *, more_attempts: int) -> bool:
         with self.db.write() as session:
             row = repository.find(session, claim.submission_id)
-            if row is None or not self._move(session, claim, {"changed_at": self.db.clock.now()}):
+            if row is None:
                 return self._lost(claim)
+            limit = row[0].attempt_limit + more_attempts
+            if not self._move(session, claim, {"changed_at": self.db.clock.now(), "attempt_limit": limit}):
+                return self._lost(claim)
+            session.refresh(row[0])
             again = self._give_back(session, row[0], row[1], code, sentence)
         if again:
             self.doorbell.ring(row[0].lane, [claim.submission_id], first=True)
@@ -187,8 +194,9 @@ class Lifecycle:
         return True
 
     def release(self, claim: Claim) -> None:
-        """A worker that shuts down hands its submission back at once."""
-        self.fail(claim, CRASHED, CRASHED_SENTENCE)
+        """A worker that shuts down hands its submission back at once. The attempt does not count: three
+        restarts of the service are no reason to give a submission up."""
+        self._back(claim, CRASHED, CRASHED_SENTENCE, more_attempts=1)
 
     def sweep(self) -> Swept:
         """Announce again what may have been forgotten, take back what fell silent."""

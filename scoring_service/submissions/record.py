@@ -2,23 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from goat import records
 from scoring_service.db import Session
+from scoring_service.models import Submission
 from scoring_service.submissions import repository
 
 
 def as_record(session: Session, row: repository.FullRow) -> records.Submission:
     """Turn a row into the team's view; a private score enters only after the reveal."""
+    return as_records(session, [row])[0]
+
+
+def as_records(session: Session, rows: Sequence[repository.FullRow]) -> list[records.Submission]:
+    """As `as_record`, many at once: a handful of queries however many they are."""
+    runs = repository.current_runs(session, [row[0].id for row in rows])
+    tests = [runs[row[0].id][0] for row in rows if row[0].id in runs and row[0].mode == "test"]
+    revealed = [
+        runs[row[0].id][0]
+        for row in rows
+        if row[0].id in runs and row[0].mode == "ranked" and row[1].revealed_at is not None
+    ]
+    metrics = repository.metrics(session, tests, "sample")
+    finals = repository.private_scores(session, revealed)
+    places = _places(session, [row[0] for row in rows if row[0].state == "QUEUED"])
+    return [_record(row, runs.get(row[0].id), metrics, finals, places) for row in rows]
+
+
+def _places(session: Session, waiting: Sequence[Submission]) -> Mapping[str, int]:
+    if len(waiting) == 1:
+        return {waiting[0].id: repository.queue_position(session, waiting[0])}
+    return repository.queue_positions(session) if waiting else {}
+
+
+def _record(
+    row: repository.FullRow,
+    run: tuple[str, int] | None,
+    metrics: Mapping[str, dict[str, float]],
+    finals: Mapping[str, float],
+    places: Mapping[str, int],
+) -> records.Submission:
     submission, challenge, event, team, account = row
-    evaluation = repository.current_evaluation(session, submission.id)
-    score = submission.shown_score
-    metrics: dict[str, float] = {}
-    if evaluation is not None and submission.mode == "test":
-        metrics = repository.metrics(session, evaluation.id, "sample")
-        score = metrics.get("score")
-    final = None
-    if evaluation is not None and challenge.revealed_at is not None and submission.mode == "ranked":
-        final = repository.private_score(session, evaluation.id)
+    evaluation, run_no = run or ("", 0)
+    shown = metrics.get(evaluation, {})
+    score = shown.get("score") if submission.mode == "test" else submission.shown_score
     return records.Submission(
         id=submission.id,
         event=event.slug,
@@ -34,14 +62,14 @@ def as_record(session: Session, row: repository.FullRow) -> records.Submission:
         started_at=submission.started_at,
         finished_at=submission.finished_at,
         attempt=submission.attempt,
-        queue_position=repository.queue_position(session, submission),
-        score=score if evaluation is not None else None,
+        queue_position=places.get(submission.id),
+        score=score if run is not None else None,
         improved=submission.improved,
-        metrics=metrics,
+        metrics=shown,
         selected=submission.selected,
-        final_score=final,
+        final_score=finals.get(evaluation),
         error_code=submission.error_code,
         error=submission.error,
         problems=list(submission.problems or []),
-        run_no=evaluation.run_no if evaluation is not None else 0,
+        run_no=run_no,
     )

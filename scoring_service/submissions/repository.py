@@ -27,6 +27,9 @@ from scoring_service.models import (
     Worker,
 )
 
+PASSING_VERDICTS = ("crashed", "memory_limit", "time_limit")
+"""Verdicts that depend on the machine and the moment as well as on the bytes."""
+
 FullRow: TypeAlias = Row[Submission, Challenge, Event, Team, Account]
 """A submission with its challenge, event, team and account."""
 
@@ -112,7 +115,10 @@ def by_key(session: Session, team_id: str, key: str) -> Submission | None:
 def same_bytes(
     session: Session, team_id: str, challenge_id: str, mode: str, sha256: str
 ) -> Submission | None:
-    """A team's earlier submission of the same bytes that came to something or still may."""
+    """A team's earlier submission of the same bytes that came to something or still may.
+
+    A verdict that another run of the same bytes need not repeat is no reason to refuse them one.
+    """
     return session.scalar(
         select(Submission)
         .where(
@@ -121,9 +127,29 @@ def same_bytes(
             Submission.mode == mode,
             Submission.sha256 == sha256,
             Submission.state.not_in(("FAILED", "CANCELLED")),
+            or_(Submission.state != "REJECTED", Submission.error_code.not_in(PASSING_VERDICTS)),
         )
         .limit(1)
     )
+
+
+def lock_bytes(session: Session, sha256: str) -> None:
+    """Let one transaction at a time decide whether a stored file is needed (see `lock_team`)."""
+    if session.get_bind().dialect.name == "postgresql":
+        number = int(sha256[:16], 16) - (1 << 63)
+        session.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+def is_needed(session: Session, sha256: str) -> bool:
+    """Whether a submission or a challenge's data is the file of that digest."""
+    challenges = session.execute(select(Challenge.id, Challenge.published)).all()
+    if any(entry["sha256"] == sha256 for _, published in challenges for entry in published):
+        return True
+    # By challenge, because the index on the digest starts with it.
+    used = select(Submission.id).where(
+        Submission.challenge_id.in_([row[0] for row in challenges]), Submission.sha256 == sha256
+    )
+    return session.scalar(used.limit(1)) is not None
 
 
 def sent_by_another_team(session: Session, team_id: str, challenge_id: str, sha256: str) -> bool:
@@ -161,10 +187,8 @@ def transition(
     return bool(result.rowcount == 1)
 
 
-def queue_position(session: Session, submission: Submission) -> int | None:
-    """1 for the next in line of its lane; None when it does not wait. Cost: the queue's length only."""
-    if submission.state != "QUEUED":
-        return None
+def queue_position(session: Session, submission: Submission) -> int:
+    """Place of one that waits, 1 for the next in line of its lane. Cost: the queue's length only."""
     ahead = session.scalar(
         select(func.count()).where(
             IS_QUEUED,
@@ -258,25 +282,38 @@ def retire_current(session: Session, submission_id: str) -> None:
     )
 
 
-def metrics(session: Session, evaluation_id: str, split: str) -> dict[str, float]:
-    """Metric → value of one participant-visible split."""
-    return {
-        row[0]: row[1]
-        for row in session.execute(
-            select(Score.metric, Score.value).where(
-                Score.evaluation_id == evaluation_id, Score.split == split
-            )
-        )
-    }
-
-
-def private_score(session: Session, evaluation_id: str) -> float | None:
-    """Only for organisers, and for teams after the reveal."""
-    return session.scalar(
-        select(PrivateScore.value).where(
-            PrivateScore.evaluation_id == evaluation_id, PrivateScore.metric == "score"
+def current_runs(session: Session, submission_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Submission → (id, run number) of its current evaluation, for those that have one."""
+    rows = session.execute(
+        select(Evaluation.submission_id, Evaluation.id, Evaluation.run_no).where(
+            Evaluation.submission_id.in_(submission_ids), Evaluation.is_current
         )
     )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def metrics(session: Session, evaluation_ids: Sequence[str], split: str) -> dict[str, dict[str, float]]:
+    """Evaluation → metric → value of one participant-visible split."""
+    found: dict[str, dict[str, float]] = {}
+    if evaluation_ids:
+        query = select(Score.evaluation_id, Score.metric, Score.value).where(
+            Score.evaluation_id.in_(evaluation_ids), Score.split == split
+        )
+        for evaluation_id, metric, value in session.execute(query):
+            found.setdefault(evaluation_id, {})[metric] = value
+    return found
+
+
+def private_scores(session: Session, evaluation_ids: Sequence[str]) -> dict[str, float]:
+    """Evaluation → private score. Only for organisers, and for teams after the reveal."""
+    if not evaluation_ids:
+        return {}
+    rows = session.execute(
+        select(PrivateScore.evaluation_id, PrivateScore.value).where(
+            PrivateScore.evaluation_id.in_(evaluation_ids), PrivateScore.metric == "score"
+        )
+    )
+    return {row[0]: row[1] for row in rows}
 
 
 def timings(session: Session, evaluation_id: str) -> dict[str, float]:
@@ -289,12 +326,14 @@ def timings(session: Session, evaluation_id: str) -> dict[str, float]:
 
 
 def selected_count(session: Session, team_id: str, challenge_id: str) -> int:
+    """How many scored submissions a team has chosen; one that a rejudge rejected takes no place."""
     return (
         session.scalar(
             select(func.count()).where(
                 Submission.team_id == team_id,
                 Submission.challenge_id == challenge_id,
                 Submission.selected.is_(True),
+                Submission.shown_score.is_not(None),
             )
         )
         or 0
@@ -302,11 +341,12 @@ def selected_count(session: Session, team_id: str, challenge_id: str) -> int:
 
 
 def to_rejudge(session: Session, challenge_id: str) -> Sequence[Submission]:
-    """Everything of a challenge with a verdict on its content."""
+    """Everything of a challenge with a verdict on its content, and what is about to get one."""
     return session.scalars(
         select(Submission)
         .where(
-            Submission.challenge_id == challenge_id, Submission.state.in_(("EVALUATED", "REJECTED", "FAILED"))
+            Submission.challenge_id == challenge_id,
+            Submission.state.in_(("EVALUATED", "REJECTED", "FAILED", "RUNNING")),
         )
         .order_by(Submission.submitted_at)
     ).all()

@@ -5,13 +5,23 @@ How a submission then moves through the workers is the business of `lifecycle`.
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from goat import records
-from goat.errors import Conflict, DeadlinePassed, Invalid, NotFound, TooLarge
+from goat.errors import (
+    Conflict,
+    DeadlinePassed,
+    Forbidden,
+    GoatError,
+    Invalid,
+    NotFound,
+    TooLarge,
+    UploadIncomplete,
+)
 from goat.kinds.base import get_kind
 from scoring_service import audit
 from scoring_service.db import Database, Session
@@ -22,9 +32,11 @@ from scoring_service.models import Challenge, Event, Submission, new_id
 from scoring_service.ports import Changes, Doorbell
 from scoring_service.store import Store
 from scoring_service.submissions import repository
-from scoring_service.submissions.record import as_record
+from scoring_service.submissions.record import as_record, as_records
 from scoring_service.teams.identity import Identity
 from scoring_service.teams.repository import lock_team
+
+log = logging.getLogger(__name__)
 
 WORKER_ALIVE_S = 10.0
 MAX_KEY_LENGTH = 200
@@ -52,11 +64,18 @@ class SubmissionService:
     max_attempts: int
 
     def open_upload(
-        self, identity: Identity, challenge: str, mode: records.Mode, size: int | None = None
+        self,
+        identity: Identity,
+        challenge: str,
+        mode: records.Mode,
+        size: int | None = None,
+        idempotency_key: str | None = None,
     ) -> UploadTicket:
         """Check everything that can be known before a byte is read.
 
-        Raises `Forbidden`, `NotFound`, `DeadlinePassed`, `LimitReached`, `TooLarge`, `StorageFull`.
+        A key that was accepted before passes whatever the limits and the deadline say by now: its sender
+        did not get the reply and asks again; `accept` then compares the bytes. Raises `Forbidden`,
+        `NotFound`, `DeadlinePassed`, `LimitReached`, `TooLarge`, `StorageFull`.
         """
         team_id = identity.require_team()
         if mode not in ("test", "ranked"):
@@ -65,8 +84,9 @@ class SubmissionService:
             found, event = find_challenge(session, challenge, self.default_event)
             now = self.db.clock.now()
             _require_own_event(identity, event)
-            _require_open(found, now)
-            require_room(session, found, team_id, mode, now)
+            if idempotency_key is None or repository.by_key(session, team_id, idempotency_key) is None:
+                _require_open(found, now)
+                require_room(session, found, team_id, mode, now)
         ticket = UploadTicket(identity, team_id, found.id, mode, found.spec["max_bytes"], now)
         if size is not None:
             require_size(ticket, size)
@@ -85,8 +105,23 @@ class SubmissionService:
         """Accept a stored upload in one transaction, then ring the doorbell.
 
         Returns the submission and whether it is new: the same key or the same bytes again give the
-        submission that is already there. Raises `DeadlinePassed`, `LimitReached`, `Conflict`, `TooLarge`.
+        submission that is already there. Raises `DeadlinePassed`, `LimitReached`, `Conflict`, `TooLarge`,
+        `Forbidden` (banned or deleted since the upload was opened), and the file is gone then, unless
+        something else needs the same bytes: a refusal must not fill the disk.
         """
+        try:
+            found, new = self._accept(ticket, sha256, size, filename, idempotency_key)
+        except GoatError:
+            self._discard(sha256)
+            raise
+        if new:
+            self.doorbell.ring(found.lane, [found.id])
+            self.changes.announce()
+        return self._get(found.id), new
+
+    def _accept(
+        self, ticket: UploadTicket, sha256: str, size: int, filename: str, idempotency_key: str | None
+    ) -> tuple[Submission, bool]:
         require_size(ticket, size)
         key = idempotency_key or str(uuid.uuid4())
         if len(key) > MAX_KEY_LENGTH:
@@ -94,21 +129,32 @@ class SubmissionService:
                 f"The Idempotency-Key is longer than {MAX_KEY_LENGTH} characters.", field="Idempotency-Key"
             )
         with self.db.write() as session:
-            lock_team(session, ticket.team_id)
+            _require_still_welcome(ticket.identity, lock_team(session, ticket.team_id))
             challenge, _ = challenge_by_id(session, ticket.challenge_id)
             known = self._known(session, ticket, key, sha256)
-            if known is None:
-                now = self.db.clock.now()
-                _require_open(challenge, ticket.opened_at)
-                _require_in_grace(challenge, ticket.opened_at, now)
-                require_room(session, challenge, ticket.team_id, ticket.mode, now)
-                submission = self._insert(session, ticket, challenge, sha256, size, filename, key, now)
-                repository.put_outbox(session, submission.id, submission.lane, now)
-        if known is None:
-            self.doorbell.ring(submission.lane, [submission.id])
-            self.changes.announce()
-        found = known or submission
-        return self._get(found.id), known is None
+            if known is not None:
+                return known, False
+            now = self.db.clock.now()
+            _require_open(challenge, ticket.opened_at)
+            _require_in_grace(challenge, ticket.opened_at, now)
+            require_room(session, challenge, ticket.team_id, ticket.mode, now)
+            repository.lock_bytes(session, sha256)
+            if not self.store.holds(sha256):  # `_discard` was quicker, for a twin that was refused
+                raise UploadIncomplete("The upload could not be kept; nothing was accepted. Send it again.")
+            submission = self._insert(session, ticket, challenge, sha256, size, filename, key, now)
+            repository.put_outbox(session, submission.id, submission.lane, now)
+        return submission, True
+
+    def _discard(self, sha256: str) -> None:
+        """Remove the file of a refused upload. Whoever accepts the same bytes at this moment either has
+        its row before we look, or finds the file gone and says so."""
+        try:
+            with self.db.write() as session:
+                repository.lock_bytes(session, sha256)
+                if not repository.is_needed(session, sha256):
+                    self.store.remove(sha256)
+        except (GoatError, OSError):
+            log.exception("the file %s of a refused upload stays in the store", sha256)
 
     def get(self, identity: Identity, submission_id: str) -> records.Submission:
         """One submission of the caller's team (organisers: any). Raises `NotFound` for all others."""
@@ -168,7 +214,9 @@ class SubmissionService:
             row = repository.find(session, submission_id)
             assert row is not None
             submission, challenge = row[0], row[1]
-            _require_selectable(record, challenge, self.db.clock.now())
+            _require_choice_open(challenge, self.db.clock.now())
+            if selected and (record.mode != "ranked" or record.score is None):
+                raise Conflict("Only a scored ranked submission can be a final one.")
             finals = challenge.spec["finals"]
             taken = repository.selected_count(session, team_id, challenge.id)
             if selected and not submission.selected and taken >= finals:
@@ -208,7 +256,8 @@ class SubmissionService:
     def rejudge(self, *, challenge: str | None = None, submission_id: str | None = None, actor: str) -> int:
         """Score again: one submission, or all of a challenge; returns how many.
 
-        A result on the board stays until the new one replaces it.
+        A result on the board stays until the new one replaces it. What runs right now may have begun with
+        what the organiser has just replaced: of a challenge it starts anew as well.
         """
         with self.db.write() as session:
             now = self.db.clock.now()
@@ -216,7 +265,7 @@ class SubmissionService:
                 row = repository.find(session, submission_id)
                 if row is None:
                     raise NotFound(f"There is no submission {submission_id[:40]}.")
-                chosen: Sequence[Submission] = [row[0]]
+                chosen: Sequence[Submission] = [row[0]] if row[0].state != "RUNNING" else []
             else:
                 found, _ = find_challenge(session, challenge or "", self.default_event)
                 chosen = repository.to_rejudge(session, found.id)
@@ -230,7 +279,7 @@ class SubmissionService:
         return len(queued)
 
     def _queue_again(self, session: Session, submission: Submission, now: datetime) -> bool:
-        if submission.state not in ("EVALUATED", "REJECTED", "FAILED"):
+        if submission.state not in ("EVALUATED", "REJECTED", "FAILED", "RUNNING"):
             return False
         done = repository.transition(
             session,
@@ -239,9 +288,10 @@ class SubmissionService:
             attempt=submission.attempt,
             values={
                 "state": "QUEUED",
-                "reason": "rejudge",
+                "reason": submission.reason if submission.state == "RUNNING" else "rejudge",
                 "attempt_limit": submission.attempt + self.max_attempts,
                 "changed_at": now,
+                "lease_until": None,
             },
         )
         if done:
@@ -314,7 +364,7 @@ class SubmissionService:
                 state=state,
                 limit=max(1, min(limit, 1000)),
             )
-            return [as_record(session, row) for row in rows]
+            return as_records(session, rows)
 
 
 def require_size(ticket: UploadTicket, size: int) -> None:
@@ -327,6 +377,13 @@ def require_size(ticket: UploadTicket, size: int) -> None:
         )
     if size == 0:
         raise Invalid("The upload is empty.", field="file")
+
+
+def _require_still_welcome(identity: Identity, banned: bool | None) -> None:
+    """What may have changed about the team since its upload was opened."""
+    if banned is None:
+        raise Forbidden("Your team is not in this event any more.")
+    replace(identity, banned=banned).require_team()
 
 
 def _ended(state: str, now: datetime) -> dict[str, object]:
@@ -363,9 +420,7 @@ def _require_in_grace(challenge: Challenge, opened_at: datetime, now: datetime) 
         )
 
 
-def _require_selectable(record: records.Submission, challenge: Challenge, now: datetime) -> None:
-    if record.mode != "ranked" or record.score is None:
-        raise Conflict("Only a scored ranked submission can be a final one.")
+def _require_choice_open(challenge: Challenge, now: datetime) -> None:
     if challenge.revealed_at is not None:
         raise Conflict("The results are revealed; the choice is closed.")
     if challenge.deadline is not None and now > challenge.deadline + timedelta(

@@ -18,6 +18,7 @@ from typing import Any
 from scoring_service.settings import Settings, runtime_folder
 from scoring_service.supervise import config
 
+DAEMON = "scoring_service.supervise.daemon"
 OPEN_FILES = 8192  # every open board is a connection
 LONGEST_WAIT_S = 10.0
 """supervisord waits one second longer after each failed start; beyond this we start afresh."""
@@ -60,9 +61,7 @@ class Supervisord:
         """Start supervisord, and through it every program; returns at once."""
         path = runtime_folder(self._settings.home) / "supervisor.conf"
         # TERM, should we be killed: it then stops everything in order by itself.
-        command = config.launch(
-            sys.executable, "-m", "supervisor.supervisord", "-c", str(path), options=("--signal", "TERM")
-        )
+        command = config.launch(sys.executable, "-m", DAEMON, "-c", str(path), options=("--signal", "TERM"))
         with (config.log_folder(self._settings) / "supervisor.log").open("ab") as log:
             self._process = subprocess.Popen(
                 command,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from pathlib import Path
@@ -19,13 +20,19 @@ class Screen:
         self._started = time.monotonic()
 
     def say(self, text: str) -> None:
-        print(f"[{time.monotonic() - self._started:6.1f} s] {text}", flush=True)
+        _show(f"[{time.monotonic() - self._started:6.1f} s] {text}")
 
     def log_line(self, program: str, line: str) -> None:
         """A line of a program's log."""
-        print(f"{program:>12} | {line}", flush=True)
+        _show(f"{program:>12} | {line}")
 
     def block(self, text: str) -> None:
+        _show(text)
+
+
+def _show(text: str) -> None:
+    # A full disk behind the standard output, or a terminal that went away, must not end the service.
+    with contextlib.suppress(OSError):
         print(text, flush=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -47,9 +48,12 @@ def verify_password(password: str, known: str | None) -> bool:
         return False
     with _slot():
         try:
-            return _hasher.verify(known or _NOBODY, password) and known is not None
+            return _hasher.verify(known or _nobody(), password) and known is not None
         except (VerificationError, InvalidHashError):
             return False
 
 
-_NOBODY = _hasher.hash("nobody has this password")
+@cache
+def _nobody() -> str:
+    """What an unknown account's password is compared with; hashed when it is first needed."""
+    return _hasher.hash("nobody has this password")

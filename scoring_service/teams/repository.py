@@ -63,9 +63,19 @@ def teams(session: Session, event_id: str) -> Sequence[Row[Team, int, int]]:
     ).all()
 
 
-def lock_team(session: Session, team_id: str) -> None:
-    """Let one transaction at a time decide about a team (PostgreSQL; SQLite has one writer anyway)."""
-    session.execute(select(Team.id).where(Team.id == team_id).with_for_update())
+def lock_team(session: Session, team_id: str) -> bool | None:
+    """Let one transaction at a time decide about a team (PostgreSQL; SQLite has one writer anyway).
+
+    Returns whether the team is banned, None if it is gone. Whoever also changes a challenge's row locks
+    the team first: two who take the two in different orders would wait for each other.
+    """
+    return session.scalar(select(Team.banned).where(Team.id == team_id).with_for_update())
+
+
+def lock_teams(session: Session, event_slug: str) -> None:
+    """As `lock_team`, all teams of an event: for whoever changes a board as a whole."""
+    of_event = select(Event.id).where(Event.slug == event_slug).scalar_subquery()
+    session.execute(select(Team.id).where(Team.event_id == of_event).order_by(Team.id).with_for_update())
 
 
 def submission_count(session: Session, team_id: str) -> int:

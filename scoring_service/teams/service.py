@@ -5,19 +5,27 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from goat import records
 from goat.errors import Conflict, Invalid, NotAuthenticated, NotFound
 from scoring_service import audit
-from scoring_service.db import Database, Session
+from scoring_service.db import Database, IntegrityError, Session
 from scoring_service.events.repository import event_by_slug
 from scoring_service.leaderboard import standings
+from scoring_service.leaderboard.repository import bump_board
 from scoring_service.models import Account, Membership, Team
 from scoring_service.ports import Changes
 from scoring_service.teams import repository
 from scoring_service.teams.identity import Identity
-from scoring_service.teams.passwords import hash_password, verify_password
+from scoring_service.teams.passwords import (
+    MAXIMUM_LENGTH,
+    MINIMUM_LENGTH,
+    hash_password,
+    verify_password,
+)
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 NAME_RULE = "1 to 64 letters, digits, dots, dashes and underscores, the first a letter or digit"
@@ -62,7 +70,7 @@ class TeamService:
         """Create an organiser's account. Raises `Conflict` if the name is taken."""
         _check_name(name)
         hashed = hash_password(password)
-        with self.db.write() as session:
+        with _one_of_a_name(name), self.db.write() as session:
             if repository.account_by_name(session, name):
                 raise Conflict(f"The name {name} is taken.")
             session.add(
@@ -76,7 +84,7 @@ class TeamService:
         """Create a team with a login of the same name in an event (default: the default event)."""
         _check_name(name)
         hashed = hash_password(password)
-        with self.db.write() as session:
+        with _one_of_a_name(name), self.db.write() as session:
             found = event_by_slug(session, event or self.default_event)
             if repository.account_by_name(session, name) or repository.team_by_name(session, found.id, name):
                 raise Conflict(f"The name {name} is taken.", name=name)
@@ -142,6 +150,7 @@ class TeamService:
         """Delete a team and its login. One with submissions only with ``force``: they go with it."""
         with self.db.write() as session:
             team = self._team(session, name, event)
+            repository.lock_team(session, team.id)
             count = repository.submission_count(session, team.id)
             if count and not force:
                 raise Conflict(
@@ -150,7 +159,7 @@ class TeamService:
                     submissions=count,
                 )
             for challenge in repository.challenges_with_standing(session, team.id):
-                challenge.board_version += 1
+                bump_board(session, challenge.id)
             repository.delete_team(session, team.id)
             audit.note(session, self.db.clock, actor, "team.delete", name, submissions=count)
         self.changes.announce()
@@ -175,15 +184,27 @@ def _record(team: Team, event: str, *, members: int, submissions: int) -> record
     )
 
 
+@contextmanager
+def _one_of_a_name(name: str) -> Iterator[None]:
+    """Of two who take a name at the same moment (PostgreSQL), the database lets one."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise Conflict(f"The name {name} is taken.", name=name) from error
+
+
 def _check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise Invalid(f"A name has {NAME_RULE}.", field="name")
 
 
 def _parse_csv(text: str) -> list[tuple[str, str]]:
-    rows = [
-        row for row in csv.reader(io.StringIO(text.lstrip("\ufeff"))) if any(cell.strip() for cell in row)
-    ]
+    try:
+        # newline="": line ends of any system, also inside quotes, are the reader's business.
+        lines = csv.reader(io.StringIO(text.lstrip("\ufeff"), newline=""))
+        rows = [row for row in lines if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise Invalid(f"The CSV was not imported: it is not a CSV ({error}).") from error
     if rows and [cell.strip().lower() for cell in rows[0]] == ["name", "password"]:
         rows = rows[1:]
     faults, seen, parsed = [], set(), []
@@ -195,8 +216,8 @@ def _parse_csv(text: str) -> list[tuple[str, str]]:
             faults.append(f"line {number}: a name has {NAME_RULE}")
         elif cells[0].lower() in seen:
             faults.append(f"line {number}: {cells[0]} stands twice")
-        elif len(cells[1]) < 8:
-            faults.append(f"line {number}: the password is shorter than 8 characters")
+        elif not MINIMUM_LENGTH <= len(cells[1]) <= MAXIMUM_LENGTH:
+            faults.append(f"line {number}: a password has {MINIMUM_LENGTH} to {MAXIMUM_LENGTH} characters")
         else:
             seen.add(cells[0].lower())
             parsed.append((cells[0], cells[1]))

@@ -115,12 +115,13 @@ class _BellConsumer(_RedisConsumer):
         self._done = threading.Event()
 
     def __next__(self) -> Any:
-        message = super().__next__()  # type: ignore[no-untyped-call]  # dramatiq's
-        if message is None:
-            try:
+        try:
+            message = super().__next__()  # type: ignore[no-untyped-call]  # dramatiq's
+            if message is None:
                 self._wait()
-            except (redis.ConnectionError, redis.TimeoutError) as error:
-                raise ConnectionClosed(error) from None
+        except redis.RedisError as error:
+            # Away, starting, or short of disk: in all cases ask again in a moment.
+            raise ConnectionClosed(error) from None
         return message
 
     def _wait(self) -> None:
@@ -142,7 +143,7 @@ class _BellConsumer(_RedisConsumer):
         the message comes again and finds nothing to do."""
         try:
             tell(message)
-        except (ConnectionClosed, redis.TimeoutError) as error:
+        except (ConnectionClosed, redis.RedisError) as error:
             log.warning("a message could not be acknowledged: %s", error)
         finally:
             self._done.set()

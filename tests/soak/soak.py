@@ -33,7 +33,10 @@ SETTLE_S = 180.0
 
 
 class Soak:
-    """One service under fire. Prints what happened; `found` holds every broken promise."""
+    """One service under fire. Prints what happened; `found` holds every broken promise.
+
+    ``disk`` is a folder for the service's data, apart from what the clients and the checker write.
+    """
 
     def __init__(
         self,
@@ -41,11 +44,12 @@ class Soak:
         *,
         database_url: str = "",
         database_pid: int | None = None,
+        disk: Path | None = None,
         seed: int | None = None,
     ) -> None:
         self.seconds = seconds
         self.seed = random.SystemRandom().getrandbits(32) if seed is None else seed
-        self._database_url, self._database_pid = database_url, database_pid
+        self._database_url, self._database_pid, self._disk = database_url, database_pid, disk
         self.found: list[str] = []
         self.accepted = 0
         self.kills: Counter[str] = Counter()
@@ -64,7 +68,7 @@ class Soak:
 
     @contextlib.contextmanager
     def _service(self, base: Path) -> Iterator[Up]:
-        home = base / "home"
+        home = (self._disk or base) / "home"
         site = scripted.install(base / "site")
         self._url = self._database_url or f"sqlite:///{home / 'goat.sqlite3'}"
         environ = {

@@ -68,6 +68,7 @@ def create_app(
             yield
         door.hub.close()
         door.uploads.close()
+        door.logins.close()
 
     app = FastAPIOffline(
         title="MLS-GOAT scoring service",

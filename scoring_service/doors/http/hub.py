@@ -1,8 +1,8 @@
 """The hub of the event stream: looks once, encodes once, hands the same bytes to everybody.
 
 One task waits for a nudge (or a second), loads each watched board once, turns the change into one
-event and puts it into the listeners' inboxes. A listener whose inbox is full has not read for a long
-while and is dropped; it comes back with Last-Event-ID and gets what it missed, or a snapshot.
+event and gives it to the listeners. One who has not read for a long while is dropped; it comes back
+with Last-Event-ID and gets what it missed, or a snapshot.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from goat.errors import GoatError, LimitReached
 from goat.records import Board, Submission
 from scoring_service.doors.http.board_cache import audience_of
 from scoring_service.doors.http.delta import BoardEvent, delta, event_text, snapshot
+from scoring_service.doors.http.listener import Listener
 from scoring_service.teams.identity import Identity
 
 logger = logging.getLogger(__name__)
@@ -57,51 +58,6 @@ class Source(Protocol):
     def still(self, authorization: str) -> Identity:
         """Who that is now; raises when the login has ended."""
         ...
-
-
-@dataclass(eq=False)
-class Listener:
-    """One open stream: what it watches and what it has not been sent yet."""
-
-    boards: tuple[str, ...]
-    identity: Identity | None = None
-    authorization: str | None = None
-    address: str = ""
-    inbox: deque[BoardEvent | bytes] = field(default_factory=deque)
-    closed: bool = False
-    waiter: asyncio.Future[None] | None = None
-    task: asyncio.Task[None] | None = None
-
-    @property
-    def party(self) -> tuple[str, str]:
-        """Whose share of streams this one takes."""
-        if self.identity is None:
-            return ("address", self.address)
-        return ("team", self.identity.team_id or self.identity.account_id)
-
-    def wake(self) -> None:
-        """Let the stream's own task go on."""
-        waiter = self.waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
-    def close(self) -> None:
-        """End the stream as soon as its task gets to it."""
-        self.closed = True
-        self.wake()
-
-    def drop(self) -> None:
-        """End the stream of somebody who does not read: its task is stuck in sending."""
-        self.closed = True
-        if self.task is not None:
-            self.task.cancel()
-
-    def wait(self) -> asyncio.Future[None]:
-        """A future that is done once there is something in the inbox or the stream is to end."""
-        self.waiter = waiter = asyncio.get_running_loop().create_future()
-        if self.inbox or self.closed:
-            waiter.set_result(None)
-        return waiter
 
 
 @dataclass(eq=False)
@@ -156,8 +112,8 @@ class Hub:
             task.cancel()
         self._tasks.clear()
 
-    async def join(self, listener: Listener, versions: dict[str, int]) -> list[BoardEvent]:
-        """Let somebody in; returns the events that bring it up to date.
+    async def join(self, listener: Listener) -> list[BoardEvent]:
+        """Let somebody in; returns the events that bring it up to date from the versions it has.
 
         Raises `LimitReached` above the number of streams, and what the service raises for a board
         that this caller may not see.
@@ -167,7 +123,7 @@ class Hub:
             first: list[BoardEvent] = []
             for name in listener.boards:
                 channel = await self._channel(name, listener.identity)
-                first += channel.since(versions.get(name))
+                first += channel.since(listener.versions.get(name))
                 channel.listeners.add(listener)
         except BaseException:
             self.leave(listener)
@@ -255,8 +211,8 @@ class Hub:
             self._publish(channel, board)
         teams: dict[str, list[Listener]] = {}
         for listener in self._listeners:
-            if listener.identity is not None and listener.identity.team_id is not None:
-                teams.setdefault(listener.identity.team_id, []).append(listener)
+            if listener.team_id is not None:
+                teams.setdefault(listener.team_id, []).append(listener)
         changed = await asyncio.to_thread(self._source.submissions, teams) if teams else {}
         for team_id, submissions in changed.items():
             for submission in submissions:
@@ -273,13 +229,8 @@ class Hub:
         self._send(channel.listeners, event)
 
     def _send(self, listeners: Iterable[Listener], event: BoardEvent | bytes) -> None:
-        limit = self.rhythm.inbox
-        for listener in listeners:
-            if len(listener.inbox) >= limit:
-                listener.drop()
-            else:
-                listener.inbox.append(event)
-                listener.wake()
+        for listener in list(listeners):
+            listener.give(event, self.rhythm.inbox)
 
     async def _keep(self) -> None:
         """Heartbeats, and the check whether those who listen still may."""
@@ -306,11 +257,7 @@ class Hub:
             except GoatError:
                 identity = None
             for listener in group:
-                if identity is None or identity.banned or identity.team_id != _team(listener):
+                if identity is None or identity.banned or identity.team_id != listener.team_id:
                     listener.close()
                 else:
                     listener.identity = identity
-
-
-def _team(listener: Listener) -> str | None:
-    return listener.identity.team_id if listener.identity else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -21,12 +23,12 @@ private = APIRouter(route_class=AccountRoute, dependencies=[documented_bearer])
     response_model=Token,
     responses=describe.reply(describe.TOKEN) | describe.problems(401, 429),
 )
-def log_in(body: Login, door: TheDoor, request: Request) -> Response:
+async def log_in(body: Login, door: TheDoor, request: Request) -> Response:
     """Name and password for a token."""
     address = request.client.host if request.client else ""
-    with door.logins.attempt(body.name, address):
-        identity = door.services.teams.authenticate(body.name, body.password)
-    return Json(door.tokens.issue(identity.account_id, identity.token_version))
+    authenticate = door.services.teams.authenticate
+    identity = await door.logins.check(body.name, address, authenticate, body.name, body.password)
+    return Json(await asyncio.to_thread(door.tokens.issue, identity.account_id, identity.token_version))
 
 
 @private.get("/auth/me", response_model=Me, responses=describe.reply(describe.ME) | describe.problems(401))

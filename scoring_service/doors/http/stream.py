@@ -7,11 +7,12 @@ import contextlib
 from datetime import datetime
 
 from starlette.responses import Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from goat.errors import Invalid
-from scoring_service.doors.http.delta import BoardEvent, event_text, id_line
-from scoring_service.doors.http.hub import Hub, Listener
+from scoring_service.doors.http.delta import BoardEvent, event_text
+from scoring_service.doors.http.hub import Hub
+from scoring_service.doors.http.listener import Listener
 
 MAX_BOARDS = 32
 SERVER_SEND = "goat.send"
@@ -34,65 +35,36 @@ def boards_of(challenges: str) -> tuple[str, ...]:
 
 
 class EventStream(Response):
-    """The reply that stays open. `join` has succeeded before it starts, so refusals are ordinary replies."""
+    """The reply that stays open. The listener has joined before, so refusals are ordinary replies."""
 
     def __init__(
-        self,
-        hub: Hub,
-        listener: Listener,
-        first: list[BoardEvent],
-        hello: dict[str, object],
-        known: dict[str, int],
+        self, hub: Hub, listener: Listener, first: list[BoardEvent], hello: dict[str, object]
     ) -> None:
         super().__init__(media_type="text/event-stream")
         self._hub = hub
         self._listener = listener
         self._first = first
         self._hello = hello
-        self._versions = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Every layer in between wraps `send` in a coroutine of its own, for each event of each listener.
+        # The way here went through a dozen coroutines, and each wrapped `send` in one of its own. An
+        # event must not go through all of them for every listener: the server's own `send`, in a task
+        # that starts here, makes the fan-out cheap (benchmarks/stream.py).
         send = scope.get(SERVER_SEND, send)
         listener = self._listener
-        listener.task = asyncio.current_task()
         watcher = asyncio.create_task(_watch(receive, listener))
         try:
             await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-            greeting = b"retry: 1000\n" + event_text("hello", self._hello)
-            await send(_chunk(greeting + b"".join(map(self._text, self._first))))
-            inbox, alone = listener.inbox, len(listener.boards) == 1
-            while not listener.closed:
-                if not inbox:
-                    await listener.wait()
-                elif len(inbox) > 1:
-                    await send(_chunk(b"".join(self._text(inbox.popleft()) for _ in range(len(inbox)))))
-                else:
-                    event = inbox.popleft()
-                    if alone and isinstance(event, BoardEvent):
-                        await send(event.message)
-                    else:
-                        await send(_chunk(self._text(event)))
-            await send({"type": "http.response.body", "body": b""})
-        except asyncio.CancelledError:
-            if not listener.closed:
-                raise  # the server stops; otherwise the hub gave up on a listener who does not read
+            events = [listener.message(event)["body"] for event in self._first]
+            first = b"retry: 1000\n" + event_text("hello", self._hello) + b"".join(events)
+            pump = asyncio.create_task(listener.pump(send, first))
+            try:
+                await pump
+            finally:
+                pump.cancel()
         finally:
             watcher.cancel()
             self._hub.leave(listener)
-
-    def _text(self, event: BoardEvent | bytes) -> bytes:
-        """The event's bytes: the shared ones where possible, with an id of all boards otherwise."""
-        if not isinstance(event, BoardEvent):
-            return event
-        if len(self._listener.boards) == 1:
-            return event.whole
-        self._versions[event.board] = event.version
-        return id_line(self._versions) + event.text
-
-
-def _chunk(body: bytes) -> Message:
-    return {"type": "http.response.body", "body": body, "more_body": True}
 
 
 async def _watch(receive: Receive, listener: Listener) -> None:

@@ -15,6 +15,17 @@ from tests.scoring_service.world import World
 
 @pytest.fixture
 def busy(world: World) -> World:
+    """A service in the middle of everything, on both databases."""
+    return make_busy(world)
+
+
+@pytest.fixture
+def sqlite_busy(sqlite_world: World) -> World:
+    """The same on SQLite, for what does not depend on the database."""
+    return make_busy(sqlite_world)
+
+
+def make_busy(world: World) -> World:
     """Two teams, scored, rejected, cancelled, judged again, waiting and running submissions."""
     first, second = world.team("first"), world.team("second")
     for number, noise in enumerate((0.2, 0.1, 0.15)):
@@ -81,32 +92,32 @@ def test_frozen_boards_and_banned_teams_are_no_findings(busy: World) -> None:
         ("UPDATE submissions SET size = size + 1", "bytes, not"),
     ],
 )
-def test_every_disagreement_of_rows_is_found(busy: World, statement: str, complaint: str) -> None:
-    change(busy, statement)
-    assert any(complaint in finding for finding in findings(busy)), findings(busy)
+def test_every_disagreement_of_rows_is_found(sqlite_busy: World, statement: str, complaint: str) -> None:
+    change(sqlite_busy, statement)
+    assert any(complaint in finding for finding in findings(sqlite_busy)), findings(sqlite_busy)
 
 
-def test_missing_and_changed_files_are_found(busy: World) -> None:
+def test_missing_and_changed_files_are_found(sqlite_busy: World) -> None:
     digests = sorted(
         {
             s.sha256
-            for s in busy.services.submissions.history(
-                busy.services.teams.authenticate("first", "correct horse")
+            for s in sqlite_busy.services.submissions.history(
+                sqlite_busy.services.teams.authenticate("first", "correct horse")
             )
         }
     )
-    missing, changed = (busy.services.store.path(digest) for digest in digests[:2])
+    missing, changed = (sqlite_busy.services.store.path(digest) for digest in digests[:2])
     missing.unlink()
     changed.chmod(0o600)
     changed.write_bytes(bytes(len(changed.read_bytes())))
-    found = findings(busy)
+    found = findings(sqlite_busy)
     assert sum("its file is missing" in finding for finding in found) == 1
     assert sum("not those that were sent" in finding for finding in found) == 1
 
 
-def test_lost_evaluation_data_is_found(busy: World) -> None:
-    shutil.rmtree(next(busy.services.settings.data_folder.glob("*/task1/*/private")))
-    assert any("lacks private" in finding for finding in findings(busy))
+def test_lost_evaluation_data_is_found(sqlite_busy: World) -> None:
+    shutil.rmtree(next(sqlite_busy.services.settings.data_folder.glob("*/task1/*/private")))
+    assert any("lacks private" in finding for finding in findings(sqlite_busy))
 
 
 def test_the_command_ends_with_one_if_there_are_faults(

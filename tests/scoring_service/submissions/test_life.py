@@ -221,6 +221,7 @@ def test_an_upload_opened_before_the_deadline_may_finish_within_the_grace(sqlite
     with pytest.raises(DeadlinePassed, match="not finished"):
         world.services.submissions.accept(late, sha256=digest, size=len(content), filename="a.zip")
     clock.moment = deadline + timedelta(minutes=9)
+    _store(world.services, content)
     world.services.submissions.accept(ticket, sha256=digest, size=len(content), filename="a.zip")
     # And nobody opens one after the deadline
     with pytest.raises(DeadlinePassed, match="closed"):

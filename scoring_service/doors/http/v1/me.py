@@ -20,11 +20,16 @@ router = APIRouter(tags=["login"], route_class=AccountRoute, dependencies=[docum
     response_model=Token,
     responses=describe.reply(describe.TOKEN) | describe.problems(401, 429),
 )
-def change_password(body: NewPassword, caller: Known, door: TheDoor, request: Request) -> Response:
+async def change_password(body: NewPassword, caller: Known, door: TheDoor, request: Request) -> Response:
     """Change your password. All older logins end; the reply is a fresh token."""
+    teams = door.services.teams
+
+    def change() -> Token:
+        teams.change_password(caller, body.old, body.new)
+        now = teams.authenticate(caller.name, body.new)
+        return door.tokens.issue(now.account_id, now.token_version)
+
     address = request.client.host if request.client else ""
-    with door.logins.attempt(caller.name, address):
-        door.services.teams.change_password(caller, body.old, body.new)
+    token = await door.logins.check(caller.name, address, change)
     door.authenticator.forget()
-    now = door.services.teams.authenticate(caller.name, body.new)
-    return Json(door.tokens.issue(now.account_id, now.token_version))
+    return Json(token)

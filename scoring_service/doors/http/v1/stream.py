@@ -11,7 +11,7 @@ from starlette.responses import Response
 from scoring_service.doors.http import describe
 from scoring_service.doors.http.delta import parse_versions
 from scoring_service.doors.http.guard import AnyoneRoute, Maybe, authorization_of, documented_bearer
-from scoring_service.doors.http.hub import Listener
+from scoring_service.doors.http.listener import Listener
 from scoring_service.doors.http.state import TheDoor
 from scoring_service.doors.http.stream import EventStream, boards_of, greeting
 
@@ -41,10 +41,15 @@ async def open_stream(
     Each `board` event's id carries versions. Come back with `Last-Event-ID` and you get what you
     missed, or a snapshot if that is shorter or too old.
     """
-    address = request.client.host if request.client else ""
-    listener = Listener(boards_of(challenges), caller, authorization_of(request.scope), address)
     versions = parse_versions(last_event_id)
-    first = await door.hub.join(listener, versions)
-    known = {board: versions[board] for board in listener.boards if board in versions}
+    boards = boards_of(challenges)
+    listener = Listener(
+        boards=boards,
+        identity=caller,
+        authorization=authorization_of(request.scope),
+        address=request.client.host if request.client else "",
+        versions={board: versions[board] for board in boards if board in versions},
+    )
+    first = await door.hub.join(listener)
     now = await asyncio.to_thread(door.services.clock.now)
-    return EventStream(door.hub, listener, first, greeting(listener, now), known)
+    return EventStream(door.hub, listener, first, greeting(listener, now))

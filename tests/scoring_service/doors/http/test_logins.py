@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -82,3 +85,29 @@ def test_over_http_it_is_a_429_that_says_when_to_come_back(site: Site) -> None:
     assert replies[-1].status_code == 429
     assert 0 < int(replies[-1].headers["retry-after"]) <= WINDOW_S
     assert replies[-1].json()["limit"] == "logins"
+
+
+def test_a_flood_of_logins_waits_in_line_and_others_are_answered(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a line for two, with two in it whose hashes take their time
+    monkeypatch.setattr(logins, "IN_LINE", 2)
+    site.team()
+    over = threading.Event()
+    service = type(site.world.services.teams)
+    monkeypatch.setattr(service, "authenticate", lambda *_: over.wait(20) and None)
+    body = {"name": "team_awesome", "password": "wrong-password"}
+    brake = site.app.state.door.logins
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(site.http.post, "/auth/login", json=body) for _ in range(2)]
+        until = time.monotonic() + 10
+        while brake._in_line < 2 and time.monotonic() < until:
+            time.sleep(0.01)
+        # When a third comes, it is told to come again, and a board is there at once
+        reply = site.http.post("/auth/login", json=body)
+        assert (reply.status_code, reply.headers["retry-after"]) == (429, "10")
+        assert site.http.get("/v1/challenges").status_code == 200
+        over.set()
+        for entry in waiting:
+            entry.result()
+    assert brake._in_line == 0
