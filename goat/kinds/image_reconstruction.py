@@ -133,7 +133,9 @@ def _score(
         try:
             scores[split] = measures(tallies[split], config, formula, exact)
         except ValueError as error:
-            raise Rejection.of("out_of_domain", f"its score is not defined: {error}") from error
+            # The sentence names the metric's value, which only the sample split may tell.
+            why = str(error) if split == "sample" else "a metric lies outside what the challenge accepts"
+            raise Rejection.of("out_of_domain", f"its score is not defined: {why}") from error
     return scores
 
 

@@ -114,7 +114,7 @@ def inflate(packed: bytes, size: int, *, max_bytes: int) -> bytes:
 
     Raises `Fault` (``bad_archive``) when the data are more, fewer or damaged.
     """
-    if size > max_bytes:
+    if not 0 <= size <= max_bytes:  # a negative one would lift zlib's bound
         raise Fault("bad_archive", f"it unpacks to {size} bytes; a file here has at most {max_bytes}")
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:

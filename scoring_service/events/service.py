@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from goat import records
-from goat.errors import Conflict, NotFound
+from goat.errors import Conflict, DeadlinePassed, NotFound
 from goat.kinds.base import get_kind, parse_config, scorer_digest
 from scoring_service import audit
 from scoring_service.db import Database, Session
@@ -96,9 +96,16 @@ class EventService:
         with self.db.read() as session:
             return [self._record(*row) for row in repository.challenges(session, event)]
 
-    def published_file(self, name: str, file: str) -> Path:
-        """Path of a downloadable archive. Raises `NotFound`."""
-        known = {entry.name: entry for entry in self.challenge(name).data}
+    def published_file(self, name: str, file: str, *, early: bool = False) -> Path:
+        """Path of a downloadable archive. Raises `NotFound`, and `DeadlinePassed` before the challenge
+        opens, unless ``early`` (for organisers)."""
+        challenge = self.challenge(name)
+        if not early and challenge.opens_at is not None and challenge.server_time < challenge.opens_at:
+            raise DeadlinePassed(
+                f"The data of {challenge.title} can be had from {challenge.opens_at:%Y-%m-%d %H:%M} UTC on.",
+                opens_at=challenge.opens_at.isoformat(),
+            )
+        known = {entry.name: entry for entry in challenge.data}
         if file not in known:
             raise NotFound(f"There is no data file {file}; there is: {', '.join(known)}.")
         return self.store.path(known[file].sha256)

@@ -22,7 +22,7 @@ async def take_submission(
     service, desk = door.services.submissions, door.uploads
     # The form's own length is a little above the file's, so only a raw body is judged by it here.
     size = None if form else declared_length(request)
-    ticket = await desk.in_thread(service.open_upload, identity, challenge, mode, size)
+    ticket = await desk.in_thread(service.open_upload, identity, challenge, mode, size, key)
     with desk.seat(ticket.team_id):
         received = await desk.take(request, ticket.max_bytes, form=form)
     filename = clean_filename(received.filename or header_text(request.headers.get("x-filename")))

@@ -14,6 +14,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from goat.errors import Invalid, UploadIncomplete
 
 OVERHEAD_BYTES = 64 << 10
+MAX_PARTS = 100
 """What boundaries, part headers and other fields may add to the file itself."""
 
 
@@ -35,6 +36,7 @@ class FilePart:
         self._headers: dict[bytes, bytes] = {}
         self._taking = self._ended = False
         self._other = 0
+        self._parts = 0
         # Typed as Any: the library's callback table is a TypedDict of many shapes.
         callbacks: Any = {
             "on_part_begin": self._part_begin,
@@ -68,6 +70,9 @@ class FilePart:
         return self.filename
 
     def _part_begin(self) -> None:
+        self._parts += 1
+        if self._parts > MAX_PARTS:
+            raise Invalid(f"The form has more than {MAX_PARTS} parts.", field=self._field)
         self._headers = {}
         self._name = self._value = b""
 

@@ -132,7 +132,7 @@ class UploadDesk:
         declared = declared_length(request)
         if declared is not None and declared > cap:
             raise too_large(max_bytes)
-        await self.in_thread(self._store.require_space, declared or 0)
+        await self.in_thread(self._store.require_space, max_bytes if declared is None else declared)
         spool = await self.in_thread(self._store.open_upload)
         try:
             sink = _Form(request, spool, max_bytes) if form else _Raw(spool)

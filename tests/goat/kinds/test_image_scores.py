@@ -211,3 +211,12 @@ def test_truth_is_read_once(tmp_path: Path) -> None:
     for path in (tmp_path / "sample" / "truth").iterdir():
         path.unlink()
     assert evaluate(challenge, folder, "test").scores == first.scores
+
+
+def test_a_verdict_on_hidden_images_names_no_metric_of_theirs(tmp_path: Path) -> None:
+    challenge = make_challenge(tmp_path, domains={"psnr": {"from": 40, "to": 50, "outside": "reject"}})
+    folder = as_folder(tmp_path, challenge.good_images("ranked", noise=0.3))
+    with pytest.raises(Rejection) as refusal:
+        evaluate(challenge, folder, "ranked")
+    assert refusal.value.verdict == "out_of_domain"
+    assert not any(character.isdigit() for character in str(refusal.value))

@@ -290,3 +290,8 @@ def zip_deflate(data: bytes) -> bytes:
 
     compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
     return compressor.compress(data) + compressor.flush()
+
+
+def test_t10_a_negative_size_does_not_lift_the_bound() -> None:
+    with pytest.raises(Fault, match="unpacks"):
+        inflate(zip_deflate(b"x" * 1000), -1, max_bytes=10)

@@ -50,6 +50,8 @@ async def open_stream(
         address=request.client.host if request.client else "",
         versions={board: versions[board] for board in boards if board in versions},
     )
+    now = await asyncio.to_thread(
+        door.services.clock.now
+    )  # before joining: it may fail, a place must not leak
     first = await door.hub.join(listener)
-    now = await asyncio.to_thread(door.services.clock.now)
     return EventStream(door.hub, listener, first, greeting(listener, now))

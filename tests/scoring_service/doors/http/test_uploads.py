@@ -340,3 +340,27 @@ def test_other_requests_are_answered_while_an_upload_runs(live: Live) -> None:
     with live.connect() as connection:
         connection.sendall(head(SUBMIT, headers) + bytes(100_000))
         assert httpx.get(live.url + "/v1/challenges/task1/leaderboard", timeout=10).status_code == 200
+
+
+def test_a_retry_after_a_lost_reply_gets_its_submission_although_the_limit_is_used_up(site: Site) -> None:
+    site.world.apply(limits={"at_once": 1})
+    headers = site.team() | {"Idempotency-Key": "one-try"}
+    first = site.http.post(SUBMIT, content=submission_zip(), headers=headers)
+    again = site.http.post(SUBMIT, content=submission_zip(), headers=headers)
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json()["id"] == first.json()["id"]
+
+
+def test_a_form_of_countless_parts_is_refused(site: Site) -> None:
+    headers = site.team() | {"Content-Type": "multipart/form-data; boundary=b"}
+    body = b"--b\r\nContent-Disposition: form-data; name=x\r\n\r\n\r\n" * 200 + b"--b--\r\n"
+    reply = site.http.post(FORM, content=body, headers=headers)
+    assert reply.status_code == 422
+    assert nothing_left(site)
+
+
+def test_data_is_for_participants_only_from_the_opening_on(site: Site) -> None:
+    site.world.apply(opens="2099-01-01")
+    path = "/v1/challenges/task1/data/eval.zip"
+    assert site.http.get(path, headers=site.team()).status_code == 403
+    assert site.http.get(path, headers=site.organiser()).status_code == 200
