@@ -27,8 +27,8 @@ from scoring_service.migrations import migrate
 from scoring_service.models import Account, Evaluation, Membership, Score, Submission, Team, new_id
 from scoring_service.services import Services, build_services
 from scoring_service.settings import Settings
+from scoring_service.submissions.acceptance import UploadTicket
 from scoring_service.submissions.lifecycle import Claim
-from scoring_service.submissions.service import UploadTicket
 from scoring_service.teams.identity import Identity
 from tests.scoring_service.world import World
 
@@ -193,7 +193,7 @@ class Stand:
         path = self.services.store.path(digest)  # a submission is accepted only if its file is there
         path.parent.mkdir(exist_ok=True)
         path.touch()
-        record, _ = self.services.submissions.accept(ticket, sha256=digest, size=1, filename="a.zip")
+        record, _ = self.services.acceptance.accept(ticket, sha256=digest, size=1, filename="a.zip")
         self.accepted.append(record.id)
 
     def claim_one(self, submission: str) -> None:

@@ -11,6 +11,7 @@ from scoring_service.leaderboard.service import LeaderboardService
 from scoring_service.ports import Changes, Doorbell, SilentChanges, SilentDoorbell
 from scoring_service.settings import Settings
 from scoring_service.store import Store
+from scoring_service.submissions.acceptance import Acceptance
 from scoring_service.submissions.lifecycle import Lifecycle
 from scoring_service.submissions.service import SubmissionService
 from scoring_service.teams.service import TeamService
@@ -25,6 +26,7 @@ class Services:
     changes: Changes
     teams: TeamService
     events: EventService
+    acceptance: Acceptance
     submissions: SubmissionService
     lifecycle: Lifecycle
     leaderboard: LeaderboardService
@@ -51,7 +53,8 @@ def build_services(
         changes=changes,
         teams=TeamService(db, changes, event),
         events=EventService(db, store, changes, settings.data_folder, event),
-        submissions=SubmissionService(db, store, doorbell, changes, event, settings.max_attempts),
+        acceptance=Acceptance(db, store, doorbell, changes, event, settings.max_attempts),
+        submissions=SubmissionService(db, doorbell, changes, event, settings.max_attempts),
         lifecycle=Lifecycle(db, doorbell, changes, settings.lease_seconds),
         leaderboard=LeaderboardService(db, changes, event),
     )

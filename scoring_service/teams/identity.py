@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from goat.errors import Forbidden
+from goat.errors import Forbidden, NotFound
 from goat.records import Me
 
 
@@ -37,6 +37,11 @@ class Identity:
         if self.banned:
             raise Forbidden(f"The team {self.team_name} is banned from this event. Talk to the organiser.")
         return self.team_id
+
+    def require_event(self, event: str) -> None:
+        """Raise `goat.errors.NotFound` for the events of others: they need not even be known."""
+        if self.event != event:
+            raise NotFound(f"Your team is not in the event {event}.")
 
     def as_record(self) -> Me:
         return Me(

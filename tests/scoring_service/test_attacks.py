@@ -18,7 +18,7 @@ from goat.errors import Conflict, Forbidden, GoatError, Invalid, LimitReached, R
 from goat.kinds.base import Measure, Outcome
 from scoring_service.events.spec import check, load
 from scoring_service.fsck.service import fsck
-from scoring_service.submissions.service import UploadTicket
+from scoring_service.submissions.acceptance import UploadTicket
 from scoring_service.teams.identity import Identity
 from tests.scoring_service.world import PASSWORD, World, event_file, submission_zip
 
@@ -38,7 +38,7 @@ def stored(world: World, content: bytes) -> str:
 
 
 def opened(world: World, team: Identity, content: bytes) -> tuple[UploadTicket, str, int]:
-    ticket = world.services.submissions.open_upload(team, "task1", "ranked", len(content))
+    ticket = world.services.acceptance.open_upload(team, "task1", "ranked", len(content))
     return ticket, stored(world, content), len(content)
 
 
@@ -70,7 +70,7 @@ def test_forty_uploads_of_a_team_at_once_do_not_wait_for_each_others_connections
     world.apply(limits=OPEN)
     team = world.team()
     uploads = [opened(world, team, submission_zip(seed=seed)) for seed in range(40)]
-    accept = world.services.submissions.accept
+    accept = world.services.acceptance.accept
     started = datetime.now(UTC)
     results = at_once(
         [lambda u=u: accept(u[0], sha256=u[1], size=u[2], filename="a.zip") for u in uploads]  # type: ignore[misc]
@@ -83,7 +83,7 @@ def test_forty_uploads_of_a_team_at_once_do_not_wait_for_each_others_connections
 def test_the_same_bytes_or_key_at_once_are_one_submission_and_a_limit_holds(world: World) -> None:
     world.apply(limits=OPEN | {"total": 3})
     team = world.team()
-    accept = world.services.submissions.accept
+    accept = world.services.acceptance.accept
     one = opened(world, team, submission_zip())
     results = at_once([lambda: accept(one[0], sha256=one[1], size=one[2], filename="a")] * 8)
     assert len({record.id for record, _ in results}) == 1
@@ -174,12 +174,12 @@ def test_a_refused_upload_leaves_no_file_unless_something_needs_it(world: World)
     ticket, digest, size = opened(world, team, refused)
     store.remove(digest)
     with pytest.raises(UploadIncomplete):
-        world.services.submissions.accept(ticket, sha256=digest, size=size, filename="a")
+        world.services.acceptance.accept(ticket, sha256=digest, size=size, filename="a")
 
 
 def test_a_team_that_is_banned_or_deleted_during_its_upload_is_refused(world: World) -> None:
     banned, deleted = world.team("banned"), world.team("deleted")
-    accept = world.services.submissions.accept
+    accept = world.services.acceptance.accept
     uploads = [opened(world, team, submission_zip(seed=n)) for n, team in enumerate((banned, deleted))]
     world.services.teams.ban("banned", True)
     world.services.teams.delete("deleted")
@@ -192,7 +192,7 @@ def test_a_retry_of_an_accepted_upload_is_answered_whatever_the_limits_say_by_no
     world.apply(limits={"at_once": 1})
     team = world.team()
     first = world.submit(team, key="k")
-    service = world.services.submissions
+    service = world.services.acceptance
     with pytest.raises(LimitReached):
         service.open_upload(team, "task1", "ranked", 10)
     ticket = service.open_upload(team, "task1", "ranked", 10, "k")
@@ -295,7 +295,7 @@ def test_a_limit_of_none_closes_and_never_promises_a_time(world: World) -> None:
     team = world.team()
     world.submit(team)
     world.apply(limits={"per_day": 0, "test_per_hour": 0})
-    service = world.services.submissions
+    service = world.services.acceptance
     with pytest.raises(LimitReached, match="does not come back") as refused:
         service.open_upload(team, "task1", "ranked", 10)
     assert refused.value.facts["retry_after"] is None

@@ -154,7 +154,7 @@ class World:
     ) -> records.Submission:
         """Upload and accept as a door would."""
         content = submission_zip(mode, noise, seed=seed) if content is None else content
-        service = self.services.submissions
+        service = self.services.acceptance
         ticket = service.open_upload(identity, "task1", mode, len(content))
         with self.services.store.open_upload() as upload:
             upload.write(content)

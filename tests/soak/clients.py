@@ -61,7 +61,7 @@ class Client(threading.Thread):
                 if acknowledged is not None:
                     log.write(json.dumps(asdict(acknowledged)) + "\n")
                     sent.append(sending)
-                self._halt.wait(self._random.uniform(0.02, 0.4))
+                self._halt.wait(self._random.uniform(0.1, 0.9))
 
     def _send(self, http: httpx.Client, sending: Sending, resent: bool) -> Acknowledged | None:
         """Send until it is answered for good; None if the soak ended before."""

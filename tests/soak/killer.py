@@ -27,8 +27,8 @@ PAUSE_S = (0.5, 4.0)
 class Killer(threading.Thread):
     """Every few seconds, SIGKILL for one process of a kind drawn at random, each kind at least once.
 
-    An API that does not answer yet is spared: on a slow machine it would never come up, and a service
-    that accepts nothing can lose nothing. ``database`` is the pid of a PostgreSQL server whose backends
+    An API that has accepted nothing since its last death is spared: on a slow machine it would never
+    come up, and a service that accepts nothing can lose nothing. ``database`` is the pid of a PostgreSQL server whose backends
     are victims too.
     """
 

@@ -118,13 +118,20 @@ class Soak:
                 )
             ),
         )
+        at_last_kill = [0]
+
+        def killed(kind: str, pid: int) -> None:
+            reruns.killed(kind, pid)
+            if kind == "api":
+                at_last_kill[0] = self._accepted_so_far()
+
         killer = Killer(
             up.process.pid,
             safe,
             seed=self.seed,
-            answers=lambda: _answers(url),
+            answers=lambda: self._accepted_so_far() > at_last_kill[0],
             database=self._database_pid,
-            killed=reruns.killed,
+            killed=killed,
         )
         for thread in (*self._clients, reruns, killer):
             thread.start()
@@ -136,6 +143,9 @@ class Soak:
             client.join(60)
             assert not client.is_alive()
         self.kills, self.reruns = killer.kills, reruns.seconds
+
+    def _accepted_so_far(self) -> int:
+        return sum(client.statuses.get("201", 0) for client in self._clients)
 
     def _settle(self) -> None:
         deadline = time.monotonic() + SETTLE_S
@@ -214,13 +224,6 @@ class Soak:
         for fault in self.found:
             print(f"  FAULT {fault}")
         print("  none lost, none twice" if not self.found else f"  {len(self.found)} FAULTS")
-
-
-def _answers(url: str) -> bool:
-    try:
-        return httpx.get(url, timeout=1).is_success
-    except httpx.HTTPError:
-        return False
 
 
 def _patiently(act: Callable[[], object]) -> None:

@@ -19,7 +19,7 @@ async def take_submission(
     Who may and whether there is room is settled before a byte of the body is read.
     """
     key = clean_key(request.headers.get("idempotency-key"))
-    service, desk = door.services.submissions, door.uploads
+    service, desk = door.services.acceptance, door.uploads
     # The form's own length is a little above the file's, so only a raw body is judged by it here.
     size = None if form else declared_length(request)
     ticket = await desk.in_thread(service.open_upload, identity, challenge, mode, size, key)

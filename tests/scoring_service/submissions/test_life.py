@@ -200,7 +200,7 @@ def test_a_banned_team_cannot_submit_and_leaves_the_board(world: World) -> None:
 def test_too_large_an_upload_is_refused_with_the_limit_in_force(world: World) -> None:
     team = world.team()
     with pytest.raises(TooLarge, match=r"at most 1\.0 MB"):
-        world.services.submissions.open_upload(team, "task1", "ranked", 1_000_001)
+        world.services.acceptance.open_upload(team, "task1", "ranked", 1_000_001)
 
 
 def test_an_upload_opened_before_the_deadline_may_finish_within_the_grace(sqlite_world: World) -> None:
@@ -213,19 +213,19 @@ def test_an_upload_opened_before_the_deadline_may_finish_within_the_grace(sqlite
     # Given an upload opened a second before the deadline
     clock.moment = deadline - timedelta(seconds=1)
     content = submission_zip()
-    ticket = world.services.submissions.open_upload(team, "task1", "ranked", len(content))
+    ticket = world.services.acceptance.open_upload(team, "task1", "ranked", len(content))
     digest = _store(world.services, content)
     # When it is whole nine minutes late, it is accepted; eleven minutes late, it is not
     late = replace(ticket)
     clock.moment = deadline + timedelta(minutes=11)
     with pytest.raises(DeadlinePassed, match="not finished"):
-        world.services.submissions.accept(late, sha256=digest, size=len(content), filename="a.zip")
+        world.services.acceptance.accept(late, sha256=digest, size=len(content), filename="a.zip")
     clock.moment = deadline + timedelta(minutes=9)
     _store(world.services, content)
-    world.services.submissions.accept(ticket, sha256=digest, size=len(content), filename="a.zip")
+    world.services.acceptance.accept(ticket, sha256=digest, size=len(content), filename="a.zip")
     # And nobody opens one after the deadline
     with pytest.raises(DeadlinePassed, match="closed"):
-        world.services.submissions.open_upload(team, "task1", "ranked", 10)
+        world.services.acceptance.open_upload(team, "task1", "ranked", 10)
 
 
 def _store(services: Services, content: bytes) -> str:
