@@ -28,8 +28,8 @@ class Killer(threading.Thread):
     """Every few seconds, SIGKILL for one process of a kind drawn at random, each kind at least once.
 
     An API that has accepted nothing since its last death is spared: on a slow machine it would never
-    come up, and a service that accepts nothing can lose nothing. ``database`` is the pid of a PostgreSQL server whose backends
-    are victims too.
+    come up, and a service that accepts nothing can lose nothing. ``database`` is the pid of a
+    PostgreSQL server whose backends are victims too.
     """
 
     def __init__(
