@@ -19,7 +19,7 @@ python:
 	  echo "  macOS:           brew install python"; exit 1; }
 
 up: python ## install what is needed, start everything, print where to go (Ctrl-C stops it)
-	@$(or $(GOAT_PYTHON),python3) scripts/bootstrap.py server
+	@$(or $(GOAT_PYTHON),python3) scripts/bootstrap.py hub
 	@exec $(BIN)/goat-server up $(ARGS)
 
 test: python ## install what the tests need and run them all

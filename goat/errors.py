@@ -11,7 +11,8 @@
     │   ├── UploadIncomplete     the upload ended before it was whole
     │   ├── DeadlinePassed       the challenge is closed, or not open yet
     │   ├── LimitReached         a limit on submissions, logins or requests
-    │   └── StorageFull          the server's disk is full; nothing was accepted
+    │   ├── StorageFull          the server's disk is full; nothing was accepted
+    │   └── HubSilent            the hub, which knows whose token it is, does not answer
     ├── Rejection                the submission itself is not acceptable: a verdict with all its problems
     └── LocalError               raised on the participant's machine only
         ├── ServiceUnreachable   no connection, or the connection broke
@@ -104,6 +105,10 @@ class LimitReached(RequestError):
 
 class StorageFull(RequestError):
     code = "storage_full"
+
+
+class HubSilent(RequestError):
+    code = "hub_silent"
 
 
 class Rejection(GoatError):

@@ -1,9 +1,9 @@
 """Set up the project's own virtual environment: one line per step, nothing done twice.
 
-``environment.py server`` installs what running the service needs, ``test`` adds what tests and
-checks need (PyTorch among it). A stamp inside the environment holds a digest of the Python version
-and of every file that decides what is installed; while it fits, this script returns at once and
-needs no network. Standard library only: it runs before anything is installed.
+``environment.py hub`` installs what running the service with its hub needs, ``server`` the service
+alone, ``test`` adds what tests and checks need (PyTorch among it). A stamp inside the environment
+holds a digest of the Python version and of every file that decides what is installed; while it fits,
+this script returns at once and needs no network. Standard library only: it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import proxy
+
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = ROOT / "requirements"
 VENV = ROOT / (os.environ.get("GOAT_VENV") or ".venv")
@@ -30,8 +32,10 @@ STARTED = time.monotonic()
 TORCH_ARGS = "GOAT_TORCH_PIP_ARGS"
 SETS = {
     "server": ("server.txt", "build.txt", "uv.txt"),
+    "hub": ("hub.txt", "build.txt", "uv.txt"),
     "test": ("test.txt", "build.txt", "uv.txt", "torch.txt"),
 }
+PROXY = ROOT / "hub_config" / "proxy"
 OFFLINE_SIGNS = (
     "dns error",
     "name resolution",
@@ -225,7 +229,8 @@ def install_torch() -> None:
 def digest_of(name: str) -> str:
     """What decides the content of a set: Python, the pinned files, the project's metadata."""
     digest = hashlib.sha256(f"{sys.version}|{ROOT}|{VENV}|{os.environ.get(TORCH_ARGS, '')}".encode())
-    for path in [*(REQUIREMENTS / file for file in SETS[name]), ROOT / "pyproject.toml", Path(__file__)]:
+    deciding = [*(REQUIREMENTS / file for file in SETS[name]), ROOT / "pyproject.toml", Path(__file__)]
+    for path in [*deciding, Path(proxy.__file__), *(PROXY / file for file in proxy.SOURCES)]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -260,14 +265,17 @@ def one_at_a_time() -> Iterator[None]:
 
 def set_up(name: str) -> None:
     """Bring the environment to the state that the set names. Raises `SetupFailed`."""
-    # The test set contains the server set at the same versions.
-    if is_current(name) or (name == "server" and is_current("test")):
+    # Each set contains the ones before it at the same versions.
+    if any(is_current(larger) for larger in list(SETS)[list(SETS).index(name) :]):
         return
     ensure_venv()
     STAMPS.mkdir(parents=True, exist_ok=True)
     locked = tuple(file for file in SETS[name] if file not in ("torch.txt", "uv.txt"))
     installer = install_locked(locked)
     say(f"{name} set installed from pinned, hashed files (by {installer})")
+    if name != "server":
+        proxy.install_proxy(VENV, PROXY, run)
+        say("the hub's proxy, with the Node of its wheel")
     if name == "test":
         install_torch()
     install_project()

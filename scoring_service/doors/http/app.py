@@ -26,7 +26,9 @@ from scoring_service.doors.http.logins import LoginBrake
 from scoring_service.doors.http.state import Door, Lookout, TheDoor, load_board
 from scoring_service.doors.http.tokens import Tokens
 from scoring_service.doors.http.uploads import Pace, UploadDesk
+from scoring_service.hub_link import HubLink
 from scoring_service.services import Services
+from scoring_service.teams.identity import Identity
 
 Nudges = Callable[[Callable[[], None]], AbstractAsyncContextManager[None]]
 """Given a function, calls it in the event loop whenever something changed, for as long as it is open."""
@@ -94,7 +96,15 @@ def _door(services: Services, queue_check: Check | None, rhythm: Rhythm | None, 
     tokens = Tokens(
         settings.secret_key, lifetime=timedelta(hours=settings.token_hours), now=services.clock.now
     )
-    authenticator = Authenticator(tokens, services.teams.identify)
+    link = HubLink(settings.hub_api_url, settings.hub_api_token) if settings.hub_api_url else None
+
+    def identify_hub(token: str) -> Identity:
+        assert link is not None
+        return services.teams.identify_by_name(link.user(token).name)
+
+    authenticator = Authenticator(
+        tokens, services.teams.identify, identify_hub=identify_hub if link else None
+    )
     checks: Mapping[str, Check] = {"database": services.db.ping}
     if queue_check is not None:
         checks = {**checks, "queue": queue_check}
@@ -107,6 +117,7 @@ def _door(services: Services, queue_check: Check | None, rhythm: Rhythm | None, 
         uploads=UploadDesk(services.store, pace),
         logins=LoginBrake(),
         health=Health(checks),
+        hub_link=link,
     )
 
 

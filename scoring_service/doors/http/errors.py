@@ -38,6 +38,7 @@ STATUS: Mapping[type[errors.GoatError], int] = {
     errors.UploadIncomplete: 400,
     MalformedJson: 400,
     errors.StorageFull: 507,
+    errors.HubSilent: 503,
     errors.RequestError: 400,
 }
 """Error class → status; a class that is not named has its nearest base's."""
