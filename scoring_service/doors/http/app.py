@@ -26,6 +26,8 @@ from scoring_service.doors.http.logins import LoginBrake
 from scoring_service.doors.http.state import Door, Lookout, TheDoor, load_board
 from scoring_service.doors.http.tokens import Tokens
 from scoring_service.doors.http.uploads import Pace, UploadDesk
+from scoring_service.doors.pages.routes import router as pages
+from scoring_service.doors.pages.visits import Visits
 from scoring_service.hub_link import HubLink
 from scoring_service.services import Services
 from scoring_service.teams.identity import Identity
@@ -80,7 +82,7 @@ def create_app(
     assert isinstance(app, FastAPI)
     app.state.door = door
     errors.install(app)
-    for router in (root, login.router, v1.router, documented.router, admin.router):
+    for router in (root, login.router, v1.router, documented.router, admin.router, pages):
         app.include_router(router)
     app.add_middleware(DocsPolicy)
     # Around everything, FastAPI's own layers too: each of them costs every event of every stream a call.
@@ -118,6 +120,7 @@ def _door(services: Services, queue_check: Check | None, rhythm: Rhythm | None, 
         logins=LoginBrake(),
         health=Health(checks),
         hub_link=link,
+        visits=Visits(link) if link else None,
     )
 
 
