@@ -119,11 +119,17 @@ class Plan:
             command.append(f"--starters={self.notebooks}")
         return [*command, "--"]
 
+    def jupyter_config(self) -> list[str]:
+        """Folders of Jupyter's configuration inside a team's server; the first wins."""
+        together = self.settings.hub_collaboration
+        return [*([] if together else [str(SINGLEUSER / "alone")]), str(SINGLEUSER)]
+
     def hidden(self) -> list[Path]:
         """Folders that no team may look into."""
         found = [self.settings.home, runtime_folder(self.settings.home)]
         if self.isolation == "bubblewrap":
-            found.append(Path.home())
+            # The same user's other files, and the sockets of its session.
+            found += [Path.home(), Path(f"/run/user/{os.geteuid()}")]
         found += [folder for needed in self.needed() for folder in _closed_parents(needed)]
         top = [folder for folder in found if not any(folder.is_relative_to(o) for o in found if o != folder)]
         return list(dict.fromkeys(top))

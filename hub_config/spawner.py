@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -12,7 +13,7 @@ from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Any as AnyTrait
 
 from hub_config.keeper import MARK, kill_users
-from hub_config.plan import SINGLEUSER, Plan
+from hub_config.plan import Plan
 
 
 class Users:
@@ -70,7 +71,7 @@ class TeamSpawner(LocalProcessSpawner):
                 "TMPDIR": f"{home}/.tmp",
                 # Kernels speak over Unix sockets, whose paths must be short.
                 "JUPYTER_RUNTIME_DIR": f"/tmp/goat-{self.uid or os.getuid()}",  # noqa: S108 - 0700, checked
-                "JUPYTER_CONFIG_PATH": str(SINGLEUSER),
+                "JUPYTER_CONFIG_PATH": os.pathsep.join(self.plan.jupyter_config()),
                 "GOAT_URL": self.plan.service_url,
                 MARK: home,
             }
@@ -91,4 +92,4 @@ class TeamSpawner(LocalProcessSpawner):
         uid = self.uid
         await super().stop(now=now)
         if uid:
-            kill_users({uid})
+            await asyncio.to_thread(kill_users, {uid})

