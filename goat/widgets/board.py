@@ -88,6 +88,14 @@ class BoardWidget(Shown):
         """Find out which boards there are, fill them, and watch them."""
         if self._shown:
             return
+        try:
+            self._open(client)
+        except GoatError:
+            self._shown.clear()
+            self._boards.clear()
+            raise
+
+    def _open(self, client: Client) -> None:
         found = {item.id: item for item in client.challenges()}
         names = self._names or (*found, COMBINED)
         for name in names:

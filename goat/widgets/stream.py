@@ -150,7 +150,8 @@ class Live:
     def _read(self, client: Client) -> None:
         for begin in list(self._opened):
             begin(client)
-        self._changed.clear()  # what just began has registered its boards already
+        if self._changed.is_set():
+            return  # somebody registered meanwhile: begin again with all of them
         with self._lock:
             names = list(self._boards)
             versions = {name: board.version for name, board in self._known.items()}

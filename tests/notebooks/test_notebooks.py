@@ -110,7 +110,7 @@ def test_a_starter_notebook_reaches_the_board(site: Client, tmp_path: Path, name
     # Given the notebook as it is shipped (with less training: what is tested is that it works)
     notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
     for cell in notebook.cells:
-        cell.source = cell.source.replace("SECONDS = 60 ", "SECONDS = 3 ")
+        cell.source = cell.source.replace("SECONDS = 45 ", "SECONDS = 3 ")
     # When all its cells are run
     folder = tmp_path / "work"
     folder.mkdir()
