@@ -135,8 +135,11 @@ function distributionFigure(scores, mine, unit, theme) {
 async function draw(model, place, figure, sentence) {
   place.setAttribute("role", "img");
   place.setAttribute("aria-label", sentence);
+  if (!place.dataset.drawn) place.textContent = "Loading the chart …";
   try {
     const Plotly = await loadPlotly(model);
+    if (!place.dataset.drawn) place.replaceChildren();
+    place.dataset.drawn = "yes";
     await Plotly.react(place, figure.data, figure.layout, { displaylogo: false, responsive: true, displayModeBar: false });
   } catch (error) {
     place.textContent = `The chart could not be drawn (${error.message}). ${sentence}`;

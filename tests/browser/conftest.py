@@ -32,6 +32,7 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
 READY = """() => {
   const context = window.jupyterapp?.shell?.currentWidget?.context?.sessionContext;
   const kernel = context?.session?.kernel;
@@ -71,11 +72,29 @@ class Lab:
         self.page.goto(f"{self.url}/lab/tree/book.ipynb?reset")
         self.page.wait_for_function(READY, timeout=60_000)
 
+    def restart_kernel(self) -> None:
+        context = "window.jupyterapp.shell.currentWidget.context.sessionContext"
+        self.page.evaluate(f"async () => {{ await {context}.session.kernel.restart() }}")
+        self.page.wait_for_function(READY, timeout=60_000)
+
     def command(self, name: str, **arguments: Any) -> None:
         """Start a command of JupyterLab; its end is not waited for."""
         self.page.evaluate(
             f"() => {{ window.jupyterapp.commands.execute({name!r}, {json.dumps(arguments)}) }}"
         )
+
+    def picture(self, name: str, selector: str) -> None:
+        """Keep how a widget looks, for people: in build/screenshots."""
+        SHOTS.mkdir(parents=True, exist_ok=True)
+        # JupyterLab asks whether it may show news; that is not part of our picture.
+        self.page.add_style_tag(content=".Toastify { display: none }")
+        self.page.locator(selector).first.screenshot(path=str(SHOTS / f"{name}.png"))
+
+    def theme(self, name: str) -> None:
+        """``Light`` or ``Dark``."""
+        self.command("apputils:change-theme", theme=f"JupyterLab {name}")
+        light = "true" if name == "Light" else "false"
+        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached", timeout=20_000)
 
     def external(self) -> list[str]:
         return [address for address in self.requests if not address.startswith((self.url, "blob:", "data:"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -9,7 +10,6 @@ import pytest
 from tests.browser.conftest import Lab
 from tests.browser.hackathon import Hackathon
 
-HOSTILE = "<img src=x onerror=document.title='hit'>"
 FIRST = ".goat-body .goat-row[aria-rowindex='2']"
 
 
@@ -25,7 +25,7 @@ def test_the_board_moves_while_a_cell_is_busy_and_is_restored_after_a_reload(
     lab.command("notebook:run-all-cells")
     page.wait_for_selector(FIRST, timeout=60_000)
     assert page.locator(FIRST).inner_text().split()[2] == "team-0"
-    # When a team of whatever name takes the lead
+    # When another team takes the lead
     site.result("team_awesome", 0.01)
     scored = time.monotonic()
     page.wait_for_selector(f"{FIRST} >> text=team_awesome", timeout=10_000)
@@ -51,7 +51,7 @@ def test_the_board_moves_while_a_cell_is_busy_and_is_restored_after_a_reload(
     page.wait_for_selector(f"{FIRST} >> text=late-team", timeout=5_000)
     # And a chart comes without any request to the outside
     page.get_by_role("tab", name="Over time").click()
-    page.wait_for_selector(".goat-chart .main-svg", timeout=30_000)
+    page.wait_for_selector(".goat-chart .main-svg", timeout=60_000)
     assert lab.external() == []
 
 
@@ -87,4 +87,29 @@ def test_the_panel_submits_and_five_hundred_rows_take_the_keyboard(lab: Lab, sit
     assert board.locator(".goat-active").get_attribute("aria-rowindex") == "32"
     page.keyboard.press("Home")
     assert board.locator(".goat-active").get_attribute("aria-rowindex") == "2"
+    # And it can be read in both themes (pictures for people) and at narrow width
+    for theme in ("Light", "Dark"):
+        lab.theme(theme)
+        for widget in ("board", "panel"):
+            lab.picture(f"{widget}-{theme.lower()}", f".goat-{widget}")
+            colours = page.locator(f".goat-{widget}").first.evaluate(
+                "(e) => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
+            )
+            assert abs(brightness(colours[0]) - brightness(colours[1])) > 125
+    page.set_viewport_size({"width": 640, "height": 1000})
+    lab.picture("board-narrow", ".goat-board")
+    assert page.locator(".goat-board").evaluate("(e) => e.scrollWidth <= e.clientWidth + 1")
+    # And after a restart of the kernel the same cells bring everything back
+    lab.restart_kernel()
+    lab.command("notebook:run-all-cells")
+    page.wait_for_function(
+        "() => document.querySelectorAll('.goat-board .goat-body .goat-row').length > 5", timeout=60_000
+    )
+    page.wait_for_selector("text=1 of 2 finals chosen", timeout=20_000)
     assert lab.external() == []
+
+
+def brightness(colour: str) -> float:
+    """Of a CSS colour ``rgb(…)``, 0 to 255."""
+    red, green, blue = (float(value) for value in re.findall(r"[\d.]+", colour)[:3])
+    return 0.3 * red + 0.6 * green + 0.1 * blue
