@@ -19,7 +19,7 @@ python:
 	  echo "  macOS:           brew install python"; exit 1; }
 
 up: python ## install what is needed, start everything, print where to go (Ctrl-C stops it)
-	@$(or $(GOAT_PYTHON),python3) scripts/bootstrap.py server
+	@$(or $(GOAT_PYTHON),python3) scripts/bootstrap.py hub
 	@exec $(BIN)/goat-server up $(ARGS)
 
 test: python ## install what the tests need and run them all
@@ -43,7 +43,7 @@ bench: python ## the benchmarks, one after the other; tables on the screen, JSON
 	@for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 lock: python ## resolve the pinned, hashed requirement files anew
-	@$(or $(GOAT_PYTHON),python3) scripts/bootstrap.py server
+	@$(or $(GOAT_PYTHON),python3) scripts/bootstrap.py hub
 	@scripts/lock.sh $(BIN)/uv
 
 clean: ## remove the environment and all caches; the service's data (GOAT_HOME) stays

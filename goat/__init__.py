@@ -58,11 +58,14 @@ if TYPE_CHECKING:
     from goat.leaderboard import leaderboard as leaderboard
     from goat.results import Result as Result
     from goat.submit import submit as submit
+    from goat.widgets.api import board as board
+    from goat.widgets.api import panel as panel
 
 _HOME_OF: dict[str, str] = {
     **dict.fromkeys(
         ("cancel", "challenges", "data", "login", "logout", "select", "status", "wait", "whoami"), "goat.api"
     ),
+    **dict.fromkeys(("board", "panel"), "goat.widgets.api"),
     "Client": "goat.client",
     "Dataset": "goat.datasets",
     "DryRun": "goat.dry_run",

@@ -93,7 +93,13 @@ def dry_run(
     if client is None:
         with Client() as own:
             return dry_run(path, challenge, truth, quiet=quiet, client=own)
-    display = Display(quiet)
+    return rehearse(client, path, challenge, truth, Display(quiet))
+
+
+def rehearse(
+    client: Client, path: PathLike, challenge: str, truth: PathLike | None, display: Display
+) -> DryRun:
+    """`dry_run`, shown on a given display."""
     about, online = known_challenge(client, challenge)
     if not online:
         display.say(f"cannot ask {client.url}: using the challenge as it was last seen here", mark="note")

@@ -12,7 +12,8 @@
     │   ├── DeadlinePassed       the challenge is closed, or not open yet
     │   ├── LimitReached         a limit on submissions, logins or requests
     │   ├── StorageFull          the server's disk is full; nothing was accepted
-    │   └── Unavailable          the service cannot answer right now; the same request again will do
+    │   ├── Unavailable          the service cannot answer right now; the same request again will do
+    │   └── HubSilent            the hub, which knows whose token it is, does not answer
     ├── Rejection                the submission itself is not acceptable: a verdict with all its problems
     └── LocalError               raised on the participant's machine only
         ├── ServiceUnreachable   no connection, or the connection broke
@@ -111,6 +112,10 @@ class Unavailable(RequestError):
     """``facts``: ``retry_after`` (seconds)."""
 
     code = "unavailable"
+
+
+class HubSilent(RequestError):
+    code = "hub_silent"
 
 
 class Rejection(GoatError):

@@ -1,9 +1,9 @@
-"""A team's own submissions over time, as a DataFrame and a figure."""
+"""A team's own submissions over time: live in a notebook, and as a DataFrame and a figure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from goat.callables import make_callable
 from goat.client import Client
@@ -30,6 +30,10 @@ class History:
     submissions: list[Submission]
     unit: str = ""
     higher_is_better: bool = True
+    of: str | None = None
+    """The challenge that was asked for, if it was one."""
+    current: bool = False
+    """Asked with the saved identity: in a notebook it is shown as a widget that stays current."""
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -81,6 +85,13 @@ class History:
             table.add_row(*cells, *([Text(note)] if noted else []))
         return table
 
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        from goat.widgets.api import history_widget, in_notebook
+
+        if self.current and in_notebook():
+            return history_widget(self)._repr_mimebundle_(**options)
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
     def __len__(self) -> int:
         return len(self.submissions)
 
@@ -109,11 +120,12 @@ def history(
 ) -> History:
     """The team's submissions, newest first: of one challenge, or of all.
 
-    ``.frame`` is a DataFrame, ``.figure`` a plotly figure. ``limit`` bounds how many are fetched.
+    ``.frame`` is a DataFrame, ``.figure`` a plotly figure. ``limit`` bounds how many are fetched. In a
+    notebook it is shown as a table that stays current, with the finals to choose.
     """
     if client is None:
         with Client() as own:
-            return history(challenge, limit=limit, client=own)
+            return replace(history(challenge, limit=limit, client=own), current=limit is None)
     found: list[Submission] = []
     while limit is None or len(found) < limit:
         wanted = _PAGE if limit is None else min(_PAGE, limit - len(found))
@@ -127,7 +139,7 @@ def history(
     if challenge is None:
         return History(found)
     about = client.challenge(challenge)
-    return History(found, about.unit, about.higher_is_better)
+    return History(found, about.unit, about.higher_is_better, of=challenge)
 
 
 make_callable(__name__, history)

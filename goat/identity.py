@@ -126,8 +126,11 @@ def _from_environment(url: str) -> Credentials | None:
 
 
 def _from_hub(url: str) -> Credentials | None:
-    """A notebook's own hub token (``JUPYTERHUB_API_TOKEN``); the service does not take it yet."""
-    return None
+    """A notebook's own token, which the service shows to the hub. It goes to ``GOAT_URL`` only."""
+    token, own = os.environ.get("JUPYTERHUB_API_TOKEN"), os.environ.get("GOAT_URL")
+    if not token or not own or normal_url(own) != url:
+        return None
+    return Credentials("hub", token=token, name=os.environ.get("JUPYTERHUB_USER"))
 
 
 def _from_saved(url: str) -> Credentials | None:
@@ -161,7 +164,8 @@ def find_credentials(
         found = source(url)
         if found is None:
             continue
-        if name and found.name and found.name != name:
+        # Names that differ only in case are one name; the hub writes them in small letters.
+        if name and found.name and found.name.lower() != name.lower():
             raise NotLoggedIn(
                 f"You are logged in to {url} as {found.name}, not {name}: "
                 f"give its password, or run `goat login --team {name}`."

@@ -39,6 +39,8 @@ class Me:
     role: Literal["participant", "organiser"]
     event: str | None
     team_name: str | None
+    banned: bool = False
+    """The team may look, and submit nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

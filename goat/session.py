@@ -134,6 +134,12 @@ class Session:
                 f"Your saved login to {self.transport.url} is no longer valid: run `goat login`.",
                 **error.facts,
             )
+        if found.source == "hub":
+            return NotAuthenticated(
+                f"This notebook's login was refused: {error.detail} If you are in the right hub, restart "
+                "your server (File, Hub Control Panel, Stop My Server).",
+                **error.facts,
+            )
         if found.source == "GOAT_TOKEN":
             return NotAuthenticated(f"The token in GOAT_TOKEN was refused: {error.detail}", **error.facts)
         return error

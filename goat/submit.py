@@ -86,7 +86,7 @@ def submit(
     display = Display(quiet)
     about, _ = known_challenge(client, challenge)
     check_here(path, about, mode, display)
-    accepted = _upload(Path(path), challenge, about, mode, display, client)
+    accepted = upload(Path(path), challenge, about, mode, display, client)
     if not wait:
         display.say(f"submission {accepted.id} accepted; {how_to_see(accepted.id)}", mark="note")
         return Result.of(accepted, unit=about.unit)
@@ -106,26 +106,27 @@ def check_here(path: PathLike, challenge: Challenge, mode: Mode, display: Displa
     display.say("checked: no problems found")
 
 
-def _upload(
+def upload(
     path: Path, challenge: str, about: Challenge, mode: Mode, display: Display, client: Client
 ) -> Submission:
+    """Pack and send; the submission is accepted when this returns."""
     kind = get_kind(about.kind)
-    with kind.pack(path, parse_config(kind, about.config), mode) as upload:
-        if about.max_bytes and upload.size > about.max_bytes:
+    with kind.pack(path, parse_config(kind, about.config), mode) as packed:
+        if about.max_bytes and packed.size > about.max_bytes:
             raise TooLarge(
-                f"The submission has {size(upload.size)}; {challenge} takes at most {size(about.max_bytes)}.",
-                size=upload.size,
+                f"The submission has {size(packed.size)}; {challenge} takes at most {size(about.max_bytes)}.",
+                size=packed.size,
                 max_bytes=about.max_bytes,
             )
         client.on_retry(display.note_once)
         try:
             with display.bar("uploading") as advance:
                 accepted = client.submit(
-                    challenge, upload.path, mode=mode, filename=upload.filename, progress=advance
+                    challenge, packed.path, mode=mode, filename=packed.filename, progress=advance
                 )
         finally:
             client.on_retry(None)
-        display.say(f"uploaded {size(upload.size)}: submission {accepted.id}")
+        display.say(f"uploaded {size(packed.size)}: submission {accepted.id}")
         if accepted.state in FINAL_STATES:
             display.say("the same bytes were submitted before; this is what they came to", mark="note")
     return accepted

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 MINIMUM_KEY_BYTES = 32
+ISOLATIONS = ("auto", "user", "bubblewrap", "none")
+SWITCH = ("1", "true", "yes", "0", "false", "no")
 
 
 class BadSetting(ValueError):
@@ -33,6 +35,29 @@ class Settings:
     """``GOAT_API_PORT``: port of the API."""
     hub_port: int = 8080
     """``GOAT_HUB_PORT``: port of the hub."""
+    hub_host: str = "127.0.0.1"
+    """``GOAT_HUB_HOST``: address the hub's proxy listens on."""
+    hub_internal_port: int = 0
+    """``GOAT_HUB_INTERNAL_PORT``: this port and the next are the hub's and its proxy's own, on this machine
+    only; 0 means the two after `hub_port`."""
+    hub_isolation: str = "auto"
+    """``GOAT_HUB_ISOLATION``: ``user``, ``bubblewrap``, ``none``, or ``auto``: the best that is possible."""
+    hub_uid_base: int = 20000
+    """``GOAT_HUB_UID_BASE``: teams' servers run as users of numbers from here on, when started by root."""
+    hub_memory: int = 4 << 30
+    """``GOAT_HUB_MEMORY``: bytes of private memory that one process of a team may hold; 0 is no limit."""
+    hub_processes: int = 1024
+    """``GOAT_HUB_PROCESSES``: processes and threads of one team's server; 0 is no limit."""
+    hub_idle_hours: float = 12.0
+    """``GOAT_HUB_IDLE_HOURS``: a team's server without activity for so long is stopped; 0 is never."""
+    hub_collaboration: bool = False
+    """``GOAT_HUB_COLLABORATION``: several people in one notebook at once (needs jupyter-collaboration)."""
+    hub_notebooks: str = ""
+    """``GOAT_HUB_NOTEBOOKS``: folder of starter notebooks; default is the project's ``notebooks``."""
+    hub_api_url: str = ""
+    """``GOAT_HUB_API_URL``: the hub's API, to ask whose a notebook's token is; set by ``goat-server up``."""
+    hub_api_token: str = field(default="", repr=False)
+    """``GOAT_HUB_API_TOKEN``: the service's own token at the hub; default is the one in ``GOAT_HOME``."""
     database_url: str = ""
     """``DATABASE_URL``: SQLAlchemy URL; default is SQLite at ``GOAT_HOME/goat.sqlite3``."""
     redis_url: str = ""
@@ -137,6 +162,12 @@ def _at_least(minimum: float, convert: Callable[[str], Any]) -> Callable[[str], 
     return check
 
 
+def _one_of(raw: str, allowed: tuple[str, ...]) -> str:
+    if raw not in allowed:
+        raise ValueError(f"it must be one of {', '.join(allowed)}")
+    return raw
+
+
 def _fraction(raw: str) -> float:
     value = float(raw)
     if not 0 < value <= 1:
@@ -148,6 +179,17 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("api_host", "GOAT_API_HOST", str),
     ("api_port", "GOAT_API_PORT", _port),
     ("hub_port", "GOAT_HUB_PORT", _port),
+    ("hub_host", "GOAT_HUB_HOST", str),
+    ("hub_internal_port", "GOAT_HUB_INTERNAL_PORT", _port),
+    ("hub_isolation", "GOAT_HUB_ISOLATION", lambda raw: _one_of(raw, ISOLATIONS)),
+    ("hub_uid_base", "GOAT_HUB_UID_BASE", _at_least(1000, int)),
+    ("hub_memory", "GOAT_HUB_MEMORY", _at_least(0, int)),
+    ("hub_processes", "GOAT_HUB_PROCESSES", _at_least(0, int)),
+    ("hub_idle_hours", "GOAT_HUB_IDLE_HOURS", _at_least(0, float)),
+    ("hub_collaboration", "GOAT_HUB_COLLABORATION", lambda raw: _one_of(raw.lower(), SWITCH) in SWITCH[:3]),
+    ("hub_notebooks", "GOAT_HUB_NOTEBOOKS", str),
+    ("hub_api_url", "GOAT_HUB_API_URL", str),
+    ("hub_api_token", "GOAT_HUB_API_TOKEN", str),
     ("database_url", "DATABASE_URL", str),
     ("redis_url", "REDIS_URL", str),
     ("secret_key", "SECRET_KEY", str),

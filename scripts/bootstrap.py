@@ -1,7 +1,7 @@
 """Find a Python that is new enough and let it set up the environment.
 
 Written so that even a very old ``python3`` can read it and say what to install.
-Usage: ``bootstrap.py server|test|check`` (see environment.py).
+Usage: ``bootstrap.py server|hub|test`` (see environment.py).
 """
 
 import os
@@ -9,7 +9,15 @@ import subprocess
 import sys
 
 MINIMUM = (3, 11)
-CANDIDATES = ("python3", "python3.13", "python3.12", "python3.14", "python3.11", "python3.15")
+CANDIDATES = (
+    "python3",
+    "python3.13",
+    "python3.12",
+    "python3.14",
+    "python3.11",
+    "python3.15",
+    "/usr/bin/python3",
+)
 
 
 def version_of(command):
@@ -23,6 +31,23 @@ def version_of(command):
         return None
 
 
+def serves_others(command):
+    """Whether other users can run this Python: root starts every team's server as a user of its own."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return True
+    program = "import sys; print(sys.base_prefix)"
+    try:
+        answer = subprocess.run([command, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        folder = os.path.realpath(answer.stdout.decode().strip())
+        while os.stat(folder).st_mode & 0o005 == 0o005:
+            if folder == os.path.dirname(folder):
+                return True
+            folder = os.path.dirname(folder)
+    except (OSError, ValueError):
+        pass
+    return False
+
+
 def find_python(current=tuple(sys.version_info[:2])):
     """The command to use: $GOAT_PYTHON, this very Python, or the first candidate that is new enough."""
     wanted = os.environ.get("GOAT_PYTHON")
@@ -32,12 +57,16 @@ def find_python(current=tuple(sys.version_info[:2])):
             found = "does not run" if version is None else "is Python %d.%d" % version
             sys.exit("GOAT_PYTHON=%s %s; it must be Python %d.%d or newer." % (wanted, found, *MINIMUM))
         return wanted
-    if current >= MINIMUM:
+    if current >= MINIMUM and serves_others(sys.executable):
         return sys.executable
-    for command in CANDIDATES:
-        version = version_of(command)
-        if version is not None and version >= MINIMUM:
+    usable = [command for command in CANDIDATES if (version_of(command) or (0, 0)) >= MINIMUM]
+    if current >= MINIMUM:
+        usable.insert(0, sys.executable)
+    for command in usable:
+        if serves_others(command):
             return command
+    if usable:
+        return usable[0]
     sys.exit(
         "Python %d.%d or newer is needed; python3 here is %d.%d.\n" % (MINIMUM + current)
         + "  Debian, Ubuntu:  apt-get install python3.11 python3.11-venv\n"

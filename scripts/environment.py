@@ -1,9 +1,9 @@
 """Set up the project's own virtual environment: one line per step, nothing done twice.
 
-``environment.py server`` installs what running the service needs, ``test`` adds what tests and
-checks need (PyTorch among it). A stamp inside the environment holds a digest of the Python version
-and of every file that decides what is installed; while it fits, this script returns at once and
-needs no network. Standard library only: it runs before anything is installed.
+``environment.py hub`` installs what running the service with its hub needs, ``server`` the service
+alone, ``test`` adds what tests and checks need (PyTorch among it). A stamp inside the environment
+holds a digest of what decides what is installed; while it fits, this script returns at once and needs
+no network. Standard library only: it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -28,19 +29,17 @@ STAMPS = VENV / ".goat"
 LOG = STAMPS / "setup.log"
 STARTED = time.monotonic()
 TORCH_ARGS = "GOAT_TORCH_PIP_ARGS"
+WITH_TORCH = os.environ.get("GOAT_WITH_TORCH", "0") not in ("", "0")
 SETS = {
     "server": ("server.txt", "build.txt", "uv.txt"),
+    "hub": ("hub.txt", "build.txt", "uv.txt"),
     "test": ("test.txt", "build.txt", "uv.txt", "torch.txt"),
 }
-OFFLINE_SIGNS = (
-    "dns error",
-    "name resolution",
-    "failed to establish a new connection",
-    "error sending request",
-    "network is unreachable",
-    "connection refused",
-    "could not connect",
-    "max retries exceeded",
+PROXY = [ROOT / "hub_config/proxy" / name for name in ("package.json", "package-lock.json")]
+INSTALL_PROXY = ROOT / "scripts" / "proxy.py"
+OFFLINE_SIGNS = re.compile(
+    "dns error|name resolution|failed to establish a new|error sending request|network is unreachable|"
+    "connection refused|could not connect|max retries exceeded|econnrefused|enotfound"
 )
 
 
@@ -55,28 +54,28 @@ def say(text: str) -> None:
 @contextlib.contextmanager
 def ticking(text: str) -> Iterator[None]:
     """On a terminal, show that a long step is alive; elsewhere stay silent until it ends."""
-    done = threading.Event()
+    done, began = threading.Event(), time.monotonic()
 
     def tick() -> None:
-        began = time.monotonic()
         while not done.wait(1.0):
             print(f"\r           {text} … {time.monotonic() - began:.0f} s ", end="", flush=True)
 
-    thread = threading.Thread(target=tick, daemon=True) if sys.stdout.isatty() else None
-    if thread:
-        thread.start()
+    if not sys.stdout.isatty():
+        yield
+        return
+    thread = threading.Thread(target=tick, daemon=True)
+    thread.start()
     try:
         yield
     finally:
         done.set()
-        if thread:
-            thread.join()
-            print("\r\033[K", end="", flush=True)
+        thread.join()
+        print("\r\033[K", end="", flush=True)
 
 
 def is_offline(output: str) -> bool:
     """Whether an installer's output says that it reached nobody."""
-    return any(sign in output.lower() for sign in OFFLINE_SIGNS)
+    return OFFLINE_SIGNS.search(output.lower()) is not None
 
 
 def run(command: list[str], step: str, *, attempts: int = 1, extra_env: dict[str, str] | None = None) -> str:
@@ -105,8 +104,8 @@ def run(command: list[str], step: str, *, attempts: int = 1, extra_env: dict[str
         if attempt < attempts:
             say(f"{step}: attempt {attempt} of {attempts} failed, trying again")
             time.sleep(2 * attempt)
-    telling = [line[:200] for line in output.strip().splitlines() if not line.startswith("WARNING")]
-    tail = "\n".join("    " + line for line in telling[-15:])
+    telling = [line[:200] for line in output.strip().splitlines() if not line.startswith("WARNING")][-15:]
+    tail = "\n".join("    " + line for line in telling)
     if is_offline(output):
         reason = (
             "No package index could be reached. Check the network (and HTTPS_PROXY, if you need a proxy) "
@@ -123,9 +122,9 @@ def python() -> str:
 
 def works(module: str) -> bool:
     """Whether the environment's Python starts and can import a module."""
+    command = [python(), "-c", f"import {module}"]
     if not Path(python()).exists():
         return False
-    command = [python(), "-c", f"import {module}"]
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
 
 
@@ -208,24 +207,31 @@ def install_locked(names: tuple[str, ...]) -> str:
 
 
 def install_project() -> None:
-    arguments = ["--no-deps", "--no-build-isolation", "--editable", str(ROOT)]
-    pip(*arguments, step="installing the project itself (editable)")
+    editable = ("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+    pip(*editable, step="installing the project itself (editable)")
     say("the project itself (editable): commands goat and goat-server")
 
 
 def install_torch() -> None:
     # With pip, not uv: pip looks wherever its configuration points (a folder of wheels, a mirror).
-    extra = shlex.split(os.environ.get(TORCH_ARGS, ""))
-    say("PyTorch, for tests only (large; README, 'PyTorch', tells how to get the small CPU build) …")
-    pip(*extra, "-r", str(REQUIREMENTS / "torch.txt"), step="installing PyTorch")
+    say("PyTorch (large; README, 'PyTorch', tells how to get the small CPU build) …")
+    pip(
+        *shlex.split(os.environ.get(TORCH_ARGS, "")),
+        "-r",
+        str(REQUIREMENTS / "torch.txt"),
+        step="installing PyTorch",
+    )
     answer = run([python(), "-c", "import torch; print(torch.__version__)"], "trying PyTorch")
     say(f"PyTorch {answer.strip()}")
 
 
 def digest_of(name: str) -> str:
     """What decides the content of a set: Python, the pinned files, the project's metadata."""
-    digest = hashlib.sha256(f"{sys.version}|{ROOT}|{VENV}|{os.environ.get(TORCH_ARGS, '')}".encode())
-    for path in [*(REQUIREMENTS / file for file in SETS[name]), ROOT / "pyproject.toml", Path(__file__)]:
+    digest = hashlib.sha256(
+        f"{sys.version}|{ROOT}|{VENV}|{os.environ.get(TORCH_ARGS, '')}|{WITH_TORCH}".encode()
+    )
+    scripts = [ROOT / "pyproject.toml", Path(__file__), INSTALL_PROXY, *PROXY]
+    for path in [*(REQUIREMENTS / file for file in SETS[name]), *scripts]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -245,8 +251,7 @@ def one_at_a_time() -> Iterator[None]:
     except ImportError:  # Windows
         yield
         return
-    # The folder itself is the lock: no file to leave behind.
-    descriptor = os.open(ROOT, os.O_RDONLY)
+    descriptor = os.open(ROOT, os.O_RDONLY)  # the folder itself is the lock: no file to leave behind
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -260,15 +265,17 @@ def one_at_a_time() -> Iterator[None]:
 
 def set_up(name: str) -> None:
     """Bring the environment to the state that the set names. Raises `SetupFailed`."""
-    # The test set contains the server set at the same versions.
-    if is_current(name) or (name == "server" and is_current("test")):
+    # Each set contains the ones before it at the same versions.
+    if any(is_current(larger) for larger in list(SETS)[list(SETS).index(name) :]):
         return
     ensure_venv()
     STAMPS.mkdir(parents=True, exist_ok=True)
     locked = tuple(file for file in SETS[name] if file not in ("torch.txt", "uv.txt"))
     installer = install_locked(locked)
     say(f"{name} set installed from pinned, hashed files (by {installer})")
-    if name == "test":
+    if name != "server":
+        run([python(), str(INSTALL_PROXY)], "installing the hub's proxy with npm", attempts=2)
+    if name == "test" or WITH_TORCH:
         install_torch()
     install_project()
     (STAMPS / f"{name}.stamp").write_text(digest_of(name))
@@ -287,8 +294,7 @@ def main() -> int:
         print(failure, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nset-up interrupted; run the same command again to go on", file=sys.stderr)
-        return 130
+        sys.exit("\nset-up interrupted; run the same command again to go on")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Start everything: queue server, API, workers and sweeper, under one supervisor."""
+"""Start everything: queue server, API, workers, sweeper and hub, under one supervisor."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ def command(no_hub: bool, verbose: bool) -> None:
     from scoring_service.supervise.checks import Refused
     from scoring_service.supervise.up import up
 
-    # The hub is not part of this version: both forms of the command run the scoring service alone.
-    del no_hub
     try:
-        sys.exit(up(Settings.from_env(), verbose=verbose))
+        sys.exit(up(Settings.from_env(), hub=not no_hub, verbose=verbose))
     except Refused as refusal:
         raise click.ClickException(str(refusal)) from refusal

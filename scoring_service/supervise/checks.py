@@ -6,6 +6,7 @@ import os
 import socket
 from pathlib import Path
 
+from hub_config.plan import Plan
 from scoring_service.settings import Settings, runtime_folder
 from scoring_service.supervise.screen import secrets_folder
 
@@ -29,20 +30,39 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def check_port(settings: Settings) -> None:
-    """Raise `Refused` when the API's port is taken, naming one that is free."""
-    host, port = settings.api_host, settings.api_port
+def check_ports(settings: Settings, hub: Plan | None) -> None:
+    """Raise `Refused` when a port of ours is taken, naming one that is free."""
+    _check_port("GOAT_API", settings.api_host, settings.api_port)
+    if hub is None:
+        return
+    _check_port("GOAT_HUB", settings.hub_host, settings.hub_port)
+    for port in (hub.hub_port, hub.proxy_api_port):
+        if not is_free("127.0.0.1", port):
+            raise Refused(
+                f"Port {port}, which the hub needs for itself, is in use by another program. Stop it "
+                f"(ss -ltnp 'sport = :{port}' shows which it is), or name the first of two free ports: "
+                f"GOAT_HUB_INTERNAL_PORT={_free_pair(port)} make up"
+            )
+
+
+def _free_pair(after: int) -> int:
+    """The first of two neighbouring ports that are free."""
+    candidates = range(after + 1, min(after + 200, 65534))
+    return next((p for p in candidates if is_free("127.0.0.1", p) and is_free("127.0.0.1", p + 1)), 18081)
+
+
+def _check_port(variable: str, host: str, port: int) -> None:
     try:
         if is_free(host, port):
             return
     except socket.gaierror:
-        raise Refused(f"GOAT_API_HOST={host} is no address of this machine.") from None
+        raise Refused(f"{variable}_HOST={host} is no address of this machine.") from None
     if port < 1024 and os.geteuid() != 0:
         raise Refused(
-            f"Port {port} needs root, or is in use. Choose one above 1023: GOAT_API_PORT=8000 make up"
+            f"Port {port} needs root, or is in use. Choose one above 1023: {variable}_PORT=8000 make up"
         )
     other = next((p for p in range(port + 1, min(port + 100, 65535)) if is_free(host, p)), None)
-    hint = f"or choose another port: GOAT_API_PORT={other} make up" if other else "or set GOAT_API_PORT"
+    hint = f"or choose another port: {variable}_PORT={other} make up" if other else f"or set {variable}_PORT"
     raise Refused(
         f"Port {port} on {host} is in use by another program. Stop it "
         f"(ss -ltnp 'sport = :{port}' shows which it is), {hint}"

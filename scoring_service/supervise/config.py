@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hub_config.plan import PACKAGE, Plan
 from scoring_service.settings import Settings, runtime_folder
 
 LAUNCHER = Path(__file__).with_name("child.py")
@@ -30,6 +31,8 @@ class Program:
     command: tuple[str, ...]
     processes: int = 1
     stop_s: int = STOP_SERVICES_S
+    environment: tuple[tuple[str, str], ...] = ()
+    """What this program alone finds in its environment; never a secret."""
 
     def names(self) -> list[str]:
         """The names of its processes, as logs and messages show them."""
@@ -52,7 +55,7 @@ def launch(*command: str, options: Iterable[str] = ()) -> tuple[str, ...]:
     return (sys.executable, "-IS", str(LAUNCHER), *options, "--", *command)
 
 
-def programs(settings: Settings) -> list[Program]:
+def programs(settings: Settings, hub: Plan | None = None) -> list[Program]:
     """Everything that runs under these settings, in the order in which it starts."""
     goat_server = (sys.executable, "-m", "scoring_service")
     waits: tuple[str, ...] = ()
@@ -60,8 +63,11 @@ def programs(settings: Settings) -> list[Program]:
     if settings.embedded_queue:
         waits = ("--wait", str(settings.queue_socket))
         found.append(_queue(settings))
+    asks = (("GOAT_HUB_API_URL", hub.hub_api_url),) if hub and not settings.hub_api_url else ()
     found += [
-        Program(name="api", group="goat", command=launch(*goat_server, "serve", options=waits)),
+        Program(
+            name="api", group="goat", command=launch(*goat_server, "serve", options=waits), environment=asks
+        ),
         Program(
             name="worker",
             group="goat",
@@ -75,7 +81,19 @@ def programs(settings: Settings) -> list[Program]:
         ),
         Program(name="sweeper", group="goat", command=launch(*goat_server, "sweeper", options=waits)),
     ]
-    return found
+    return found + (_hub(hub) if hub else [])
+
+
+def _hub(plan: Plan) -> list[Program]:
+    """The hub's programs. Each can be restarted without the others, and no notebook notices."""
+    run = (sys.executable, "-m", "hub_config.run")
+    # The keeper outlives a supervisor that dies by a moment, in which it stops the teams' servers.
+    keeper = launch(
+        sys.executable, "-IS", str(PACKAGE / "keeper.py"), str(plan.folder), options=("--signal", "TERM")
+    )
+    names = ["proxy", "hub"] + (["culler"] if plan.settings.hub_idle_hours else [])
+    found = [Program(name=name, group="goat", command=launch(*run, name)) for name in names]
+    return [*found, Program(name="keeper", group="goat", command=keeper)]
 
 
 def _queue(settings: Settings) -> Program:
@@ -124,11 +142,11 @@ def _escape(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def supervisor_config(settings: Settings, open_files: int) -> str:
+def supervisor_config(settings: Settings, open_files: int, hub: Plan | None = None) -> str:
     """The file that supervisord reads. ``open_files``: the soft limit its programs start with."""
     folder = runtime_folder(settings.home)
     socket = control_socket(settings)
-    running = programs(settings)
+    running = programs(settings, hub)
     sections: list[tuple[str, Mapping[str, object]]] = [
         ("unix_http_server", {"file": socket, "chmod": "0600"}),
         (
@@ -179,7 +197,9 @@ def _program_section(program: Program, settings: Settings) -> dict[str, object]:
         "stdout_logfile": f"{log_folder(settings)}/{name}.log",
         "stdout_logfile_maxbytes": LOG_BYTES,
         "stdout_logfile_backups": LOG_KEPT,
-        "environment": 'PYTHONUNBUFFERED="1"',
+        "environment": ",".join(
+            f'{name}="{value}"' for name, value in (("PYTHONUNBUFFERED", "1"), *program.environment)
+        ),
     }
 
 

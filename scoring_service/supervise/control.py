@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
+from hub_config.plan import Plan
 from scoring_service.settings import Settings, runtime_folder
 from scoring_service.supervise import config
 
@@ -43,8 +44,9 @@ class ProcessState:
 class Supervisord:
     """The supervisor of one GOAT_HOME."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, hub: Plan | None = None) -> None:
         self._settings = settings
+        self._hub = hub
         self._process: subprocess.Popen[bytes] | None = None
         self._waiting_since: dict[str, float] = {}
 
@@ -53,7 +55,7 @@ class Supervisord:
         hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
         limit = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
         folder = runtime_folder(self._settings.home)
-        (folder / "supervisor.conf").write_text(config.supervisor_config(self._settings, limit))
+        (folder / "supervisor.conf").write_text(config.supervisor_config(self._settings, limit, self._hub))
         if self._settings.embedded_queue:
             config.queue_config_path(self._settings).write_text(config.queue_config(self._settings))
 

@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from hub_config.plan import LEVELS, Plan
 from scoring_service.settings import Settings
 
 DEMO_TEAM = "team_awesome"
@@ -42,7 +43,9 @@ def base_url(settings: Settings) -> str:
     return f"http://[{host}]:{settings.api_port}" if ":" in host else f"http://{host}:{settings.api_port}"
 
 
-def welcome(settings: Settings, passwords: dict[str, str | None], *, seconds: float) -> str:
+def welcome(
+    settings: Settings, passwords: dict[str, str | None], *, seconds: float, hub: Plan | None = None
+) -> str:
     """The block that is printed when everything runs.
 
     ``passwords``: name → a password that was just made and is shown this once, or None.
@@ -59,9 +62,15 @@ def welcome(settings: Settings, passwords: dict[str, str | None], *, seconds: fl
             "",
             f"  MLS-GOAT is running (ready after {seconds:.1f} s).",
             "",
+            *(
+                [f"    hub         {hub.public_url}  (notebooks, panels, boards: open it here)"]
+                if hub
+                else []
+            ),
             f"    address     {url}",
             f"    API pages   {url}/docs",
             *logins,
+            *([f"    isolation   {hub.isolation}: {LEVELS[hub.isolation]}"] if hub else []),
             "",
             "  From clone to a score, in a second terminal:",
             "",

@@ -17,10 +17,12 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from hub_config.plan import Plan
 from scoring_service.settings import Settings
 from scoring_service.supervise import config
-from scoring_service.supervise.checks import Refused, check_port, make_folders
+from scoring_service.supervise.checks import Refused, check_ports, make_folders
 from scoring_service.supervise.control import ProcessState, Supervisord
+from scoring_service.supervise.hub import hub_problem, plan_of
 from scoring_service.supervise.lock import AlreadyRunning, HomeLock
 from scoring_service.supervise.logs import LogFollower, last_lines
 from scoring_service.supervise.screen import Screen, base_url, welcome
@@ -31,14 +33,15 @@ STOP_WITHIN_S = 8.5
 LOOK_EVERY_S = 1.0
 
 
-def up(settings: Settings, *, verbose: bool = False) -> int:
+def up(settings: Settings, *, hub: bool = False, verbose: bool = False) -> int:
     """Run everything until a signal ends it. Returns the exit status; raises `Refused`."""
     os.umask(0o077)
     make_folders(settings)
     url = base_url(settings)
+    plan = plan_of(settings) if hub else None
     try:
         with HomeLock(settings.home, url=url) as lock:
-            return Run(settings, lock, verbose=verbose).run()
+            return Run(settings, lock, plan, verbose=verbose).run()
     except AlreadyRunning as error:
         pid, where = error.holder.get("pid", "unknown"), error.holder.get("url", "an unknown address")
         raise Refused(
@@ -51,12 +54,13 @@ def up(settings: Settings, *, verbose: bool = False) -> int:
 class Run:
     """One run, from the lock to the last process gone."""
 
-    def __init__(self, settings: Settings, lock: HomeLock, *, verbose: bool) -> None:
+    def __init__(self, settings: Settings, lock: HomeLock, hub: Plan | None = None, *, verbose: bool) -> None:
         self._settings = settings
+        self._hub = hub
         self._lock = lock
         self._verbose = verbose
         self._screen = Screen()
-        self._supervisord = Supervisord(settings)
+        self._supervisord = Supervisord(settings, hub)
         self._stop = threading.Event()
         self._pids: dict[str, int] = {}
         self._failing: set[str] = set()
@@ -66,7 +70,7 @@ class Run:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         self._take_over()
-        check_port(self._settings)
+        check_ports(self._settings, self._hub)
         prepared = self._prepare()
         if prepared is None:
             return 0
@@ -74,12 +78,14 @@ class Run:
         follower = LogFollower(config.log_folder(self._settings), everything=self._verbose)
         try:
             self._supervisord.start()
-            names = [name for program in config.programs(self._settings) for name in program.names()]
+            names = [
+                name for program in config.programs(self._settings, self._hub) for name in program.names()
+            ]
             self._screen.say(f"starting {', '.join(names)}")
             if not self._wait_until_healthy(follower):
                 return 0 if self._stop.is_set() else 1
             seconds = time.monotonic() - started
-            self._screen.block(welcome(self._settings, prepared["passwords"], seconds=seconds))
+            self._screen.block(welcome(self._settings, prepared["passwords"], seconds=seconds, hub=self._hub))
             self._watch(follower)
             return 0
         finally:
@@ -144,6 +150,8 @@ class Run:
                 problem = f"the supervisor ended: {' '.join(last_lines(self._log('supervisor'), 3))}"
                 break
             problem = health_problem(base_url(self._settings))
+            if not problem and self._hub is not None:
+                problem = hub_problem(self._hub)
             if not problem:
                 self._note_states(self._supervisord.states())
                 return True
@@ -152,8 +160,9 @@ class Run:
             self._note_states(self._supervisord.states())
         if not self._stop.is_set():
             self._screen.say(f"the service did not become healthy: {problem}")
-            for line in last_lines(self._log("api")):
-                self._screen.log_line("api", line)
+            name = "hub" if "hub" in problem else "api"
+            for line in last_lines(self._log(name)):
+                self._screen.log_line(name, line)
             self._screen.say(f"all logs: {config.log_folder(self._settings)}")
         return False
 

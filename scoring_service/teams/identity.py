@@ -49,6 +49,7 @@ class Identity:
             role="organiser" if self.is_organiser else "participant",
             event=self.event,
             team_name=self.team_name,
+            banned=self.banned,
         )
 
 

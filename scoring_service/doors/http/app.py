@@ -26,7 +26,11 @@ from scoring_service.doors.http.logins import LoginBrake
 from scoring_service.doors.http.state import Door, Lookout, TheDoor, load_board
 from scoring_service.doors.http.tokens import Tokens
 from scoring_service.doors.http.uploads import Pace, UploadDesk
+from scoring_service.doors.pages.routes import router as pages
+from scoring_service.doors.pages.visits import Visits
+from scoring_service.hub_link import HubLink
 from scoring_service.services import Services
+from scoring_service.teams.identity import Identity
 
 Nudges = Callable[[Callable[[], None]], AbstractAsyncContextManager[None]]
 """Given a function, calls it in the event loop whenever something changed, for as long as it is open."""
@@ -79,7 +83,7 @@ def create_app(
     assert isinstance(app, FastAPI)
     app.state.door = door
     errors.install(app)
-    for router in (root, login.router, v1.router, documented.router, admin.router):
+    for router in (root, login.router, v1.router, documented.router, admin.router, pages):
         app.include_router(router)
     app.add_middleware(DocsPolicy)
     # Around everything, FastAPI's own layers too: each of them costs every event of every stream a call.
@@ -95,7 +99,15 @@ def _door(services: Services, queue_check: Check | None, rhythm: Rhythm | None, 
     tokens = Tokens(
         settings.secret_key, lifetime=timedelta(hours=settings.token_hours), now=services.clock.now
     )
-    authenticator = Authenticator(tokens, services.teams.identify)
+    link = HubLink(settings.hub_api_url, settings.hub_api_token) if settings.hub_api_url else None
+
+    def identify_hub(token: str) -> Identity:
+        assert link is not None
+        return services.teams.identify_by_name(link.user(token).name)
+
+    authenticator = Authenticator(
+        tokens, services.teams.identify, identify_hub=identify_hub if link else None
+    )
     checks: Mapping[str, Check] = {"database": services.db.ping}
     if queue_check is not None:
         checks = {**checks, "queue": queue_check}
@@ -108,6 +120,8 @@ def _door(services: Services, queue_check: Check | None, rhythm: Rhythm | None, 
         uploads=UploadDesk(services.store, pace),
         logins=LoginBrake(),
         health=Health(checks),
+        hub_link=link,
+        visits=Visits(link) if link else None,
     )
 
 

@@ -39,6 +39,7 @@ STATUS: Mapping[type[errors.GoatError], int] = {
     MalformedJson: 400,
     errors.StorageFull: 507,
     errors.Unavailable: 503,
+    errors.HubSilent: 503,
     errors.RequestError: 400,
 }
 """Error class → status; a class that is not named has its nearest base's."""

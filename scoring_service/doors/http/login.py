@@ -26,6 +26,9 @@ private = APIRouter(route_class=AccountRoute, dependencies=[documented_bearer])
 async def log_in(body: Login, door: TheDoor, request: Request) -> Response:
     """Name and password for a token."""
     address = request.client.host if request.client else ""
+    if door.hub_link is not None and door.hub_link.is_hub(request.headers.get("x-goat-hub", "")):
+        # Everybody who logs in at the hub comes from its address: the brake needs the browser's.
+        address = request.headers.get("x-goat-address", address)
     authenticate = door.services.teams.authenticate
     identity = await door.logins.check(body.name, address, authenticate, body.name, body.password)
     return Json(await asyncio.to_thread(door.tokens.issue, identity.account_id, identity.token_version))

@@ -16,6 +16,8 @@ from scoring_service.doors.http.hub import Hub
 from scoring_service.doors.http.logins import LoginBrake
 from scoring_service.doors.http.tokens import Tokens
 from scoring_service.doors.http.uploads import UploadDesk
+from scoring_service.doors.pages.visits import Visits
+from scoring_service.hub_link import HubLink
 from scoring_service.leaderboard.service import COMBINED
 from scoring_service.services import Services
 from scoring_service.submissions.feed import Feed
@@ -34,6 +36,10 @@ class Door:
     uploads: UploadDesk
     logins: LoginBrake
     health: Health
+    hub_link: HubLink | None = None
+    """The JupyterHub beside us, if there is one."""
+    visits: Visits | None = None
+    """Who looks at the organiser's pages; with a hub only."""
 
     def changed(self) -> None:
         """Something changed: to be called in the door's event loop."""

@@ -51,7 +51,7 @@ def main() -> None:
     from scoring_service.settings import Settings
     from scoring_service.supervise import checks, config, up
 
-    def programs(settings: Settings) -> list[config.Program]:
+    def programs(settings: Settings, hub: object = None) -> list[config.Program]:
         wanted = os.environ.get("STAND_INS", "api worker").split()
         commands = {name: config.launch(sys.executable, __file__, name) for name in wanted}
         return [

@@ -28,7 +28,7 @@ def test_a_taken_port_is_not_free_and_is_free_again_afterwards():
 def test_a_strange_address_is_named(tmp_path):
     settings = settings_for(tmp_path, api_host="no such host!")
     with pytest.raises(checks.Refused, match="no address of this machine"):
-        checks.check_port(settings)
+        checks.check_ports(settings, None)
 
 
 def test_a_folder_that_others_use_keeps_its_mode(tmp_path):

@@ -1,0 +1,49 @@
+"""What all widgets of ours share: text where widgets are not shown, and saying what is wrong."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import anywidget
+import traitlets
+
+from goat.text import plain
+from goat.widgets.assets import plotly_script
+
+
+class Shown(anywidget.AnyWidget):
+    """An anywidget that degrades to readable text and brings plotly.js when its page has none."""
+
+    problem = traitlets.Unicode("").tag(sync=True)
+    """What stands in the way, one sentence; empty when nothing does."""
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self.on_msg(self._heard)
+
+    def as_text(self) -> str:
+        """The content for a terminal, a diff or a screen that shows no widgets."""
+        raise NotImplementedError
+
+    def as_html(self) -> str:
+        """The content as a static page."""
+        return f"<pre>{html.escape(self.as_text())}</pre>"
+
+    def asked(self, content: dict[str, Any]) -> None:
+        """Called for each message of the browser that is not about plotly."""
+
+    def _heard(self, _widget: Any, content: dict[str, Any], _buffers: list[bytes]) -> None:
+        if content.get("want") == "plotly":
+            self.send({"plotly": "gzip"}, [plotly_script()])
+        else:
+            self.asked(content)
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        found = super()._repr_mimebundle_(**options)
+        data, metadata = found if isinstance(found, tuple) else (found or {}, {})
+        return {**data, "text/plain": self._text(), "text/html": self.as_html()}, metadata
+
+    def _text(self) -> str:
+        said = f"\n{plain(self.problem)}" if self.problem else ""
+        return self.as_text() + said

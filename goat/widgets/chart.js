@@ -1,0 +1,154 @@
+// Charts with plotly.js, which comes once per page from the kernel (never from the network).
+
+/** plotly.js of this page: asked from the kernel by whichever widget needs it first. */
+function loadPlotly(model) {
+  const key = Symbol.for("goat.plotly");
+  globalThis[key] ??= new Promise((resolve, reject) => {
+    const ask = () => model.send({ want: "plotly" });
+    const again = setInterval(ask, 8000); // a kernel that restarts, or is busy, may answer late
+    const hear = (content, buffers) => {
+      if (content?.plotly !== "gzip") return;
+      clearInterval(again);
+      model.off("msg:custom", hear);
+      unpack(buffers[0]).then(resolve, reject);
+    };
+    model.on("msg:custom", hear);
+    ask();
+  }).catch((error) => {
+    delete globalThis[key];
+    throw error;
+  });
+  return globalThis[key];
+}
+
+async function unpack(buffer) {
+  const stream = new Blob([buffer]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const text = await new Response(stream).text();
+  // As a module of its own: nothing becomes global, and a page's AMD loader is left alone.
+  const module = `const module={exports:{}},exports=module.exports,define=undefined;${text}\nexport default module.exports;`;
+  const url = URL.createObjectURL(new Blob([module], { type: "text/javascript" }));
+  try {
+    return (await import(/* @vite-ignore */ url)).default;
+  } finally {
+    URL.revokeObjectURL(url);
+  }
+}
+
+/** The colours of the page, as it is now (light or dark). */
+function colours(element) {
+  const style = getComputedStyle(element);
+  const read = (name) => style.getPropertyValue(name).trim();
+  return {
+    text: read("--goat-text"),
+    soft: read("--goat-soft"),
+    line: read("--goat-line"),
+    own: read("--goat-own"),
+    best: read("--goat-accent"),
+    paper: "rgba(0,0,0,0)",
+  };
+}
+
+function layout(theme, xTitle, yTitle) {
+  const axis = { gridcolor: theme.line, zerolinecolor: theme.line, linecolor: theme.line, automargin: true };
+  return {
+    paper_bgcolor: theme.paper,
+    plot_bgcolor: theme.paper,
+    font: { color: theme.text, size: 12 },
+    margin: { l: 52, r: 12, t: 8, b: 40 },
+    height: 320,
+    xaxis: { ...axis, title: { text: xTitle } },
+    yaxis: { ...axis, title: { text: yTitle } },
+    legend: { orientation: "h", y: 1.12, x: 0 },
+    hoverlabel: { namelength: -1 },
+    bargap: 0.06,
+  };
+}
+
+/** plotly's labels read a subset of HTML: what people wrote is escaped. */
+function escaped(text) {
+  return String(text).replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`);
+}
+
+function scoreTitle(unit) {
+  return unit ? `score (${escaped(unit)})` : "score";
+}
+
+/** Points [seconds, score] in time order → the best so far. */
+function bestSoFar(points, up) {
+  const x = [];
+  const y = [];
+  for (const [seconds, score] of [...points].sort((a, b) => a[0] - b[0])) {
+    if (!y.length || (up ? score > y.at(-1) : score < y.at(-1))) {
+      x.push(new Date(seconds * 1000));
+      y.push(score);
+    }
+  }
+  return { x, y };
+}
+
+/** Lines that hold until now, so that the last step is seen. */
+function untilNow(line) {
+  if (!line.x.length) return line;
+  const end = new Date(Math.max(Date.now(), +line.x.at(-1)));
+  return { x: [...line.x, end], y: [...line.y, line.y.at(-1)] };
+}
+
+/** Best over time: the board's, and the own team's submissions. */
+function progressFigure(points, own, unit, up, theme, names) {
+  const data = [];
+  const best = untilNow(bestSoFar(points, up));
+  if (points.length) {
+    data.push({ ...best, name: names.best, mode: "lines", line: { shape: "hv", color: theme.best, width: 2 } });
+  }
+  if (own.length) {
+    const mine = untilNow(bestSoFar(own, up));
+    data.push({ ...mine, name: names.own, mode: "lines", line: { shape: "hv", color: theme.own, width: 2 } });
+    data.push({
+      x: own.map((point) => new Date(point[0] * 1000)),
+      y: own.map((point) => point[1]),
+      name: names.points,
+      mode: "markers",
+      marker: { color: theme.own, size: 8 },
+    });
+  }
+  return { data, layout: layout(theme, "submitted (your time)", scoreTitle(unit)) };
+}
+
+/** How many teams have which score, the own team's marked by a line. */
+function distributionFigure(scores, mine, unit, theme) {
+  const bins = Math.max(8, Math.min(40, Math.round(Math.sqrt(scores.length) * 1.6)));
+  const data = [{ type: "histogram", x: scores, nbinsx: bins, marker: { color: theme.best }, name: "teams" }];
+  const shape = layout(theme, scoreTitle(unit), "teams");
+  if (mine !== null) {
+    shape.shapes = [
+      { type: "line", x0: mine, x1: mine, yref: "paper", y0: 0, y1: 1, line: { color: theme.own, width: 3 } },
+    ];
+    shape.annotations = [
+      { x: mine, yref: "paper", y: 1, text: "you", showarrow: false, font: { color: theme.own }, xshift: 16 },
+    ];
+  }
+  shape.showlegend = false;
+  return { data, layout: shape };
+}
+
+/** Draw into `place`; `sentence` says the same to a screen reader. */
+async function draw(model, place, figure, sentence) {
+  place.setAttribute("role", "img");
+  place.setAttribute("aria-label", sentence);
+  if (!place.dataset.drawn) place.textContent = "Loading the chart …";
+  try {
+    const Plotly = await loadPlotly(model);
+    if (!place.dataset.drawn) place.replaceChildren();
+    place.dataset.drawn = "yes";
+    await Plotly.react(place, figure.data, figure.layout, { displaylogo: false, responsive: true, displayModeBar: false });
+  } catch (error) {
+    place.textContent = `The chart could not be drawn (${error.message}). ${sentence}`;
+  }
+}
+
+/** Call `redraw` when the page changes between light and dark. */
+function onTheme(redraw) {
+  const watcher = new MutationObserver(redraw);
+  watcher.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light", "data-jp-theme-name"] });
+  return () => watcher.disconnect();
+}

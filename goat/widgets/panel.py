@@ -1,0 +1,239 @@
+"""`goat.panel()`: from the data to the final score without leaving the notebook.
+
+Stock widgets, each of which keeps its state in traits. Whatever takes time runs in a thread of its
+own, so the panel answers while a cell is busy, and its errors become sentences where they happened.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from goat.cache import known_challenge
+from goat.client import Client
+from goat.datasets import fetch_data
+from goat.dry_run import rehearse
+from goat.errors import GoatError, Invalid
+from goat.progress import Display
+from goat.records import Challenge, Mode, Submission
+from goat.submit import check_here, upload, wait_for_score
+from goat.text import markup, plain, size
+from goat.widgets.about import Countdown, good_html, limits_sentence, verdict_html
+from goat.widgets.form import Form
+from goat.widgets.markdown import render
+from goat.widgets.stream import Live
+
+_REFRESH_S = 60.0
+
+
+class Panel(Form):
+    """One team's panel on the challenges it may see."""
+
+    def __init__(
+        self, challenge: str | None = None, *, live: Live, connect: Callable[[], Client] = Client
+    ) -> None:
+        self._connect = connect
+        self._live = live
+        self._wanted = challenge
+        self._about: Challenge | None = None
+        self._countdown: Countdown | None = None
+        self._working = threading.Lock()
+        self._closed = threading.Event()
+        super().__init__(challenge, connect)
+        self.fetch.on_click(lambda _button: self._run(self._fetch_data))
+        self.check.on_click(lambda _button: self._run(self._check))
+        self.rehearse.on_click(lambda _button: self._run(self._dry_run))
+        self.send.on_click(lambda _button: self._run(self._submit))
+        live.tell_problems(self._said)
+        live.listen(self._submission)
+        with contextlib.suppress(GoatError), connect() as client:
+            self._begin(client)
+        live.when_connected(self._begin)
+        threading.Thread(target=self._tick, name="goat-panel", daemon=True).start()
+
+    def close(self) -> None:
+        self._closed.set()
+        self._live.forget(self._said, self._submission, self._begin)
+        self.own.close()
+        super().close()
+
+    # --- what is on it --------------------------------------------------------------------------
+
+    # --- what the service says -----------------------------------------------------------------
+
+    def _begin(self, client: Client) -> None:
+        """Find the challenges; called again after each lost connection."""
+        found = client.challenges()
+        if not found:
+            self.head.value = "<h3>There is no challenge yet.</h3>"
+            return
+        if self._wanted is None:
+            self._wanted = found[0].id
+        if not self.choose.options:
+            wanted = self._wanted  # setting the options chooses the first one for a moment
+            self.choose.unobserve_all("value")
+            self.choose.options = [(plain(item.title, 80), item.id) for item in found]
+            if wanted in [item.id for item in found]:
+                self.choose.value = wanted
+            self.choose.observe(self._chosen, "value")
+            self.choose.layout.display = "none" if len(found) < 2 else None
+        self._refresh(client)
+        self.own.switch(self._wanted, client)
+
+    def _refresh(self, client: Client) -> None:
+        assert self._wanted is not None, "set by `_begin`"
+        about, _ = known_challenge(client, self._wanted)
+        self._countdown = Countdown.of(about, time.monotonic())
+        if self._about is None or (about.id, about.description) != (self._about.id, self._about.description):
+            self.head.value = f"<h3>{markup(about.title, 120)}</h3>"
+            self.task.value = _task(about)
+            whole = size(sum(file.size for file in about.data))
+            self.fetched.value = f"<span class='goat-facts'>{whole}, kept on this machine once fetched</span>"
+        self._about = about
+        self._limits = limits_sentence(client.limits(self._wanted))
+        self._show_facts()
+
+    _limits = ""
+
+    def _show_facts(self) -> None:
+        if self._about is None or self._countdown is None:
+            return
+        shown = [f"<b>{markup(self._countdown.sentence(time.monotonic()))}</b>", markup(self._limits)]
+        if self._about.frozen:
+            shown.append("the board is frozen")
+        if not self._about.higher_is_better:
+            shown.append("lower is better")
+        value = f"<div class='goat-facts'>{'<br>'.join(part for part in shown if part)}</div>"
+        if value != self.facts.value:
+            self.facts.value = value
+
+    def _chosen(self, change: dict[str, Any]) -> None:
+        if change["new"] and change["new"] != self._wanted:
+            self._wanted = change["new"]
+            self.verdict.value = ""
+            self.steps.clear()
+            self._run(lambda client, display: self._begin(client))
+
+    def _said(self, problem: str) -> None:
+        self.problem.value = verdict_html(GoatError(problem)) if problem else ""
+
+    def _submission(self, item: Submission) -> None:
+        self.own._submission(item)
+
+    def _tick(self) -> None:
+        asked = time.monotonic()
+        while not self._closed.wait(1.0):
+            self._show_facts()
+            if time.monotonic() - asked > _REFRESH_S and self._about is not None:
+                asked = time.monotonic()
+                with contextlib.suppress(GoatError, OSError), self._connect() as client:
+                    self._refresh(client)
+
+    # --- what is clicked -----------------------------------------------------------------------
+
+    def _run(self, action: Callable[[Client, Display], None]) -> None:
+        """Do it in a thread; one thing at a time."""
+        if not self._working.acquire(blocking=False):
+            return
+        threading.Thread(target=self._act, args=(action,), name="goat-action", daemon=True).start()
+
+    def _act(self, action: Callable[[Client, Display], None]) -> None:
+        buttons = (self.fetch, self.check, self.rehearse, self.send, self.choose)
+        try:
+            for button in buttons:
+                button.disabled = True
+            self.steps.clear()
+            self.verdict.value = ""
+            with self._connect() as client:
+                action(client, Display(screen=self.steps))
+        except Exception as error:  # noqa: BLE001 - shown where it happened; the panel stays usable
+            self.verdict.value = verdict_html(error)
+        finally:
+            for button in buttons:
+                button.disabled = False
+            self.explain()
+            self._working.release()
+
+    def wait(self, timeout: float = 60.0) -> None:
+        """Block until nothing goes on (for scripts and tests)."""
+        if not self._working.acquire(timeout=timeout):
+            raise TimeoutError("the panel is still busy")
+        self._working.release()
+
+    def _answers(self) -> Path:
+        given = self.path.value.strip()
+        if not given:
+            raise Invalid("Choose the folder or file with your answers first.")
+        path = Path(given).expanduser()
+        if not path.exists():
+            raise Invalid(
+                f"There is nothing at {plain(given, 200)}: choose another path, or upload the file."
+            )
+        return path
+
+    def _challenge(self) -> str:
+        if self._wanted is None:
+            raise Invalid("No challenge is known yet: wait for the connection to the service.")
+        return self._wanted
+
+    def _fetch_data(self, client: Client, display: Display) -> None:
+        name = self._challenge()
+        data = fetch_data(client, name, display=display)
+        code = markup(f"data = goat.data({name!r})")
+        rows = "".join(
+            f"<div>{markup(part)}: <code>{markup(folder)}</code></div>"
+            for part, folder in data.folders.items()
+        )
+        self.fetched.value = (
+            f"<details><summary>fetched; in code: <code>{code}</code></summary>"
+            f"<div class='goat-facts'>{rows}</div></details>"
+        )
+
+    def _check(self, client: Client, display: Display) -> None:
+        about, _ = known_challenge(client, self._challenge())
+        check_here(self._answers(), about, self._mode(), display)
+        self.verdict.value = good_html("Nothing to change: this can be submitted.")
+
+    def _dry_run(self, client: Client, display: Display) -> None:
+        found = rehearse(client, self._answers(), self._challenge(), None, display)
+        self.verdict.value = good_html(found.sentence())
+
+    def _submit(self, client: Client, display: Display) -> None:
+        name, path, mode = self._challenge(), self._answers(), self._mode()
+        client.me()  # "log in first" is said before anything is checked
+        about, _ = known_challenge(client, name)
+        check_here(path, about, mode, display)
+        accepted = upload(path, name, about, mode, display, client)
+        self.own._submission(accepted)
+        with contextlib.suppress(GoatError):
+            self._refresh(client)
+        result = wait_for_score(client, accepted, about, timeout=None, display=display)
+        self.verdict.value = good_html(result.sentence())
+
+    def _mode(self) -> Mode:
+        return "test" if self.mode.value == "test" else "ranked"
+
+    # --- where widgets are not shown ------------------------------------------------------------
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        data = dict(super()._repr_mimebundle_(**options) or {})
+        title = self._about.title if self._about else "the challenge"
+        said = [
+            f"The panel of {plain(title, 120)} needs a notebook that shows widgets. The same in code:",
+            *("  data = goat.data()", "  goat.dry_run(path)", "  goat.submit(path)"),
+            self.own.as_text(),
+        ]
+        data["text/plain"] = "\n".join(said)
+        data["text/html"] = f"<pre>{markup(said[0])}\n{'<br>'.join(said[1:4])}</pre>{self.own.as_html()}"
+        return data
+
+
+def _task(about: Challenge) -> str:
+    if not about.description:
+        return ""
+    content = f"<summary>What to do</summary><div>{render(about.description)}</div>"
+    return f"<details class='goat-task'>{content}</details>"

@@ -1,0 +1,157 @@
+"""A board as the browser holds it, and what to send when it changes. Pure.
+
+The whole board is the widget's state; a change travels as a few numbers. Rows that nobody touched
+keep their order among themselves, so a change says only where the touched rows go: the browser takes
+them out, puts them in at their new positions and counts the ranks anew (`apply` is the reference for
+what ``board.js`` does). Where that would not give exactly the new board, the whole board is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from goat.records import Board, BoardRow
+from goat.text import plain
+
+DIGITS = 4
+"""Decimals of a score that are shown and sent; `goat.leaderboard(...).frame` has all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. ``time`` is in seconds after the table's ``start``."""
+
+    key: int
+    name: str
+    rank: int
+    score: float
+    entries: int
+    time: int
+    was: int
+    """The rank when the board was opened, 0 for a team that came later."""
+
+
+@dataclass(slots=True)
+class Table:
+    """One board on the screen."""
+
+    id: str
+    title: str
+    unit: str = ""
+    higher_is_better: bool = True
+    frozen: bool = False
+    start: int = 0
+    step: int = 0
+    """Counts the changes, so that the browser notices one that it missed."""
+    rows: list[Row] = field(default_factory=list)
+    _keys: dict[str, int] = field(default_factory=dict)
+    _was: dict[str, int] | None = None
+
+    def state(self) -> dict[str, Any]:
+        """Everything, for the widget's trait."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "unit": plain(self.unit, 40),
+            "up": self.higher_is_better,
+            "frozen": self.frozen,
+            "start": self.start,
+            "n": self.step,
+            "rows": [[r.key, r.name, r.rank, r.score, r.entries, r.time, r.was] for r in self.rows],
+        }
+
+    def show(self, board: Board) -> dict[str, Any] | None:
+        """Take the new board over. The change to send, or None where the whole state must be sent."""
+        before, kind = self.rows, (self.unit, self.higher_is_better, self.frozen)
+        first = self._was is None
+        if first:
+            self.start = min((int(row.submitted_at.timestamp()) for row in board.rows), default=0)
+            self._was = {row.team_name: row.rank for row in board.rows}
+        after = [self._row(row) for row in board.rows]
+        self.unit, self.higher_is_better, self.frozen = board.unit, board.higher_is_better, board.frozen
+        self.rows = after
+        self.step += 1
+        if first or kind != (board.unit, board.higher_is_better, board.frozen):
+            return None
+        change = difference(before, after)
+        return None if change is None else {"n": self.step, **change}
+
+    def _row(self, row: BoardRow) -> Row:
+        assert self._was is not None, "the first board sets it"
+        key = self._keys.setdefault(row.team_name, len(self._keys))
+        return Row(
+            key,
+            plain(row.team_name, 80),
+            row.rank,
+            round(row.score, DIGITS),
+            row.entries,
+            int(row.submitted_at.timestamp()) - self.start,
+            self._was.get(row.team_name, 0),
+        )
+
+
+def difference(before: list[Row], after: list[Row]) -> dict[str, Any] | None:
+    """What turns ``before`` into ``after``; None where sending all is the better way."""
+    old = {row.key: row for row in before}
+    touched = [
+        (position, row)
+        for position, row in enumerate(after)
+        if row.key not in old or replace(old[row.key], rank=row.rank) != row
+    ]
+    gone = sorted(old.keys() - {row.key for row in after})
+    if len(touched) + len(gone) > max(20, len(after) // 3):
+        return None
+    since = min((row.time for _, row in touched), default=0)
+    change: dict[str, Any] = {"t": since, "c": []}
+    names: list[Any] = []
+    for position, row in touched:
+        known = old.get(row.key)
+        more = row.entries - (known.entries if known else 0)
+        change["c"] += [row.key, position, _short(row.score), more, row.time - since]
+        if known is None:
+            names += [row.key, row.name]
+    if names:
+        change["a"] = names
+    if gone:
+        change["r"] = gone
+    guess = apply(before, change)
+    if [row.key for row in guess] != [row.key for row in after]:
+        return None  # untouched rows changed places: a tie was decided anew
+    ties = [
+        value
+        for position, (found, wanted) in enumerate(zip(guess, after, strict=True))
+        if found.rank != wanted.rank
+        for value in (position, wanted.rank)
+    ]
+    if ties:
+        change["x"] = ties
+    return change
+
+
+def apply(before: list[Row], change: dict[str, Any]) -> list[Row]:
+    """The rows after a change, as the browser computes them."""
+    old = {row.key: row for row in before}
+    names = dict(zip(change.get("a", [])[::2], change.get("a", [])[1::2], strict=True))
+    flat = change["c"]
+    touched = {flat[at]: flat[at : at + 5] for at in range(0, len(flat), 5)}
+    gone = set(change.get("r", ()))
+    rows = [row for row in before if row.key not in touched and row.key not in gone]
+    for key, position, score, more, offset in touched.values():
+        known = old.get(key) or Row(key, names.get(key, "?"), 0, 0.0, 0, 0, 0)
+        new = replace(known, rank=0, score=score, entries=known.entries + more, time=change["t"] + offset)
+        rows.insert(position, new)
+    ranked: list[Row] = []
+    for position, row in enumerate(rows):
+        # Two untouched rows that shared a rank still do; everybody else stands where they stand.
+        shared = position and row.rank and rows[position - 1].rank == row.rank
+        ranked.append(replace(row, rank=ranked[-1].rank if shared else position + 1))
+    exceptions = change.get("x", [])
+    for position, rank in zip(exceptions[::2], exceptions[1::2], strict=True):
+        ranked[position] = replace(ranked[position], rank=rank)
+    return ranked
+
+
+def _short(score: float) -> float | int:
+    """A whole number travels without its ``.0``."""
+    return int(score) if score.is_integer() else score

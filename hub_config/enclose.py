@@ -1,0 +1,250 @@
+"""Launcher in front of a team's server: give up every right it must not have, then become it.
+
+Run by path with ``python -IS enclose.py [options] -- command…``, so it may import nothing but the
+standard library. Started as root it moves into a mount namespace in which the hidden folders are empty
+but for what is kept, limits itself, and becomes the team's own user for good; ``exec`` keeps the process
+id. Started by anybody else it runs the command in bubblewrap, with process numbers of its own, and waits.
+
+    --uid N           become this user (root only)
+    --home DIR        the team's folder: made if missing, the only one it may write to
+    --hide DIR        empty from inside, except for what --keep names (several)
+    --keep DIR        stays readable inside a hidden folder (several)
+    --starters DIR    copy these files into the home's folder ``notebooks``, never over an existing one
+    --memory BYTES    limit of private memory per process
+    --processes N     limit of processes and threads of the team
+    --bubblewrap FILE the program to use without root
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+CLONE_NEWNS = 0x00020000
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
+SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - a team gets its own in their place
+TEMPORARY = ".tmp"
+LOG = ".server.log"
+LOG_BYTES = 10_000_000
+
+
+class Trouble(Exception):
+    """Why the server cannot be enclosed: one sentence."""
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def _mount(source: str, target: str, kind: str = "none", flags: int = 0, data: str = "") -> None:
+    if _libc().mount(source.encode(), target.encode(), kind.encode(), flags, data.encode()) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"mount on {target}: {os.strerror(number)}")
+
+
+def own_mounts() -> bool:
+    """Move into a mount namespace of our own; False where the system does not let us."""
+    try:
+        if _libc().unshare(CLONE_NEWNS) != 0:
+            return False
+        _mount("none", "/", flags=MS_REC | MS_PRIVATE)
+    except (OSError, AttributeError):
+        return False
+    return True
+
+
+def cover(hidden: Sequence[str], kept: Sequence[str], home: str) -> None:
+    """Lay an empty folder over each hidden one, then bring back what is kept, read-only, and the home."""
+    wanted = [(folder, False) for folder in dict.fromkeys(kept)] + [(home, True)]
+    inside = [
+        (folder, writable, os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+        for folder, writable in wanted
+        if any(_lies_in(folder, outer) for outer in hidden)
+    ]
+    # What is hidden outside of another hidden folder comes first.
+    for folder in sorted(hidden, key=len):
+        with contextlib.suppress(FileNotFoundError):
+            os.makedirs(folder, exist_ok=True)
+            how = "mode=1777,size=256m" if folder in SHARED else "mode=0755,size=1m"
+            _mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, how)
+    for folder, writable, descriptor in inside:
+        os.makedirs(folder, mode=0o755, exist_ok=True)
+        _mount(f"/proc/self/fd/{descriptor}", folder, flags=MS_BIND)
+        if not writable:
+            _mount("none", folder, flags=MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
+        os.close(descriptor)
+
+
+def _lies_in(folder: str, outer: str) -> bool:
+    return folder != outer and Path(folder).is_relative_to(outer)
+
+
+def limit(memory: int, processes: int) -> None:
+    """Bound what one process may hold and how many a team may have; no core files."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    for kind, value in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_NPROC, processes)):
+        if value:
+            with contextlib.suppress(ValueError, OSError):
+                resource.setrlimit(kind, (value, value))
+
+
+def become(uid: int) -> None:
+    """Give up root for good."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+    # No set-user-id program may give anything back.
+    if _libc().prctl(38, 1, 0, 0, 0) != 0:  # PR_SET_NO_NEW_PRIVS
+        raise Trouble("The kernel refused to rule out new privileges.")
+
+
+def hand_over(home: str, uid: int) -> None:
+    """Make the home the team's own; also one that came back from a backup under another number."""
+    os.makedirs(home, mode=0o700, exist_ok=True)
+    if os.lstat(home).st_uid == uid:
+        return
+    for _, folders, files, descriptor in os.fwalk(home, follow_symlinks=False):
+        for name in (*folders, *files):
+            os.chown(name, uid, uid, dir_fd=descriptor, follow_symlinks=False)
+    os.chown(home, uid, uid, follow_symlinks=False)
+    os.chmod(home, 0o700)
+
+
+def copy_starters(source: str, home: str) -> None:
+    """Copy starter files into ``home/notebooks``. What is there already is the team's work: it stays."""
+    for folder, folders, names in os.walk(source):
+        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
+        target = os.path.join(home, "notebooks", os.path.relpath(folder, source))
+        for name in sorted(names):
+            if name.startswith("."):
+                continue
+            with contextlib.suppress(OSError):  # a starter less is no reason not to start
+                os.makedirs(target, exist_ok=True)
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+                descriptor = os.open(os.path.join(target, name), flags, 0o600)
+                with open(os.path.join(folder, name), "rb") as read, os.fdopen(descriptor, "wb") as write:
+                    shutil.copyfileobj(read, write)
+
+
+def write_log(home: str) -> None:
+    """What the server prints goes into the team's own folder: the organiser's logs stay the organiser's."""
+    path = os.path.join(home, LOG)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK
+    with contextlib.suppress(OSError):
+        if os.lstat(path).st_size > LOG_BYTES:
+            os.unlink(path)
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError:
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(descriptor, 1)
+    os.dup2(descriptor, 2)
+    os.close(descriptor)
+
+
+def as_root(options: argparse.Namespace) -> None:
+    """Enclose by a user of its own, and by mounts of its own where the system allows."""
+    os.umask(0o022)
+    hand_over(options.home, options.uid)
+    _make_temporary(options.home, options.uid)
+    if own_mounts():
+        temporary = os.path.join(options.home, TEMPORARY)
+        needed = (options.home, *options.keep)
+        shared = [folder for folder in SHARED if os.path.isdir(folder)]
+        covered = [folder for folder in shared if any(_lies_in(path, folder) for path in needed)]
+        for folder in shared:
+            if folder not in covered:
+                _mount(temporary, folder, flags=MS_BIND)
+        cover((*options.hide, *covered), options.keep, options.home)
+        with contextlib.suppress(OSError):  # only the team's own processes can be seen
+            _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=invisible")
+    limit(options.memory, options.processes)
+    become(options.uid)
+    os.umask(0o077)
+    prepare(options)
+    os.execvp(options.command[0], options.command)
+
+
+def prepare(options: argparse.Namespace) -> None:
+    """What the team's own user does before its server starts, inside its folder."""
+    os.chdir(options.home)
+    if options.starters:
+        copy_starters(options.starters, options.home)
+    write_log(options.home)
+
+
+def _make_temporary(home: str, uid: int) -> None:
+    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(TEMPORARY, 0o700, dir_fd=folder)
+            os.chown(TEMPORARY, uid, uid, dir_fd=folder, follow_symlinks=False)
+        if os.stat(TEMPORARY, dir_fd=folder, follow_symlinks=False).st_uid != uid:
+            raise Trouble(f"{TEMPORARY} in the team's folder belongs to somebody else.")
+    finally:
+        os.close(folder)
+
+
+def bubblewrapped(options: argparse.Namespace) -> list[str]:
+    """The command in bubblewrap: everything read-only, the hidden folders empty, the home writable."""
+    arguments = [options.bubblewrap, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+    arguments += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
+    temporary = os.path.join(options.home, TEMPORARY)
+    hidden = dict.fromkeys(sorted((*options.hide, *SHARED[:2]), key=len))
+    for folder in hidden:
+        if os.path.isdir(folder):
+            arguments += ["--tmpfs", folder]
+    for folder in dict.fromkeys(options.keep):
+        if any(_lies_in(folder, outer) for outer in hidden):
+            arguments += ["--ro-bind", folder, folder]
+    arguments += ["--bind", temporary, SHARED[2]]
+    arguments += ["--bind", options.home, options.home, "--chdir", options.home, "--", *options.command]
+    return arguments
+
+
+def without_root(options: argparse.Namespace) -> int:
+    """Enclose by bubblewrap, or by nothing but the limits; ends with the command."""
+    os.umask(0o077)
+    os.makedirs(os.path.join(options.home, TEMPORARY), mode=0o700, exist_ok=True)
+    prepare(options)
+    limit(options.memory, 0)
+    if not options.bubblewrap:
+        os.execvp(options.command[0], options.command)
+    process = subprocess.Popen(bubblewrapped(options))
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: process.terminate())
+    return process.wait()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="enclose.py")
+    parser.add_argument("--uid", type=int, default=0)
+    parser.add_argument("--home", required=True)
+    parser.add_argument("--hide", action="append", default=[])
+    parser.add_argument("--keep", action="append", default=[])
+    parser.add_argument("--starters", default="")
+    parser.add_argument("--memory", type=int, default=0)
+    parser.add_argument("--processes", type=int, default=0)
+    parser.add_argument("--bubblewrap", default="")
+    parser.add_argument("command", nargs="+")
+    options = parser.parse_args()
+    try:
+        if options.uid:
+            as_root(options)
+        sys.exit(without_root(options))
+    except (Trouble, OSError) as error:
+        sys.exit(f"enclose: {error}")
+
+
+if __name__ == "__main__":
+    main()

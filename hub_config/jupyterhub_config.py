@@ -1,0 +1,73 @@
+"""What JupyterHub reads at its start. It only assigns: decisions are in `hub_config.plan`."""
+
+from typing import Any
+
+from hub_config.authenticator import GoatAuthenticator
+from hub_config.plan import PACKAGE, SERVICE, Plan
+from hub_config.spawner import TeamSpawner
+from scoring_service.settings import Settings
+
+c: Any = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub provides it
+plan = Plan(Settings.from_env())
+
+# Where everything is. The proxy is a program of its own: a hub that restarts disturbs no notebook.
+c.JupyterHub.bind_url = plan.public_url
+c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{plan.hub_port}"
+c.JupyterHub.db_url = f"sqlite:///{plan.folder / 'jupyterhub.sqlite'}"
+c.JupyterHub.cookie_secret_file = str(plan.folder / "cookie_secret")
+c.ConfigurableHTTPProxy.should_start = False
+c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{plan.proxy_api_port}"
+c.ConfigurableHTTPProxy.auth_token = plan.secret("proxy_token")
+c.JupyterHub.cleanup_servers = False
+c.JupyterHub.cleanup_proxy = False
+c.JupyterHub.log_level = "WARN"
+c.JupyterHub.template_paths = [str(PACKAGE / "templates")]
+c.JupyterHub.template_vars = {"goat_service": SERVICE}
+
+# Who may log in: whoever the scoring service knows.
+c.JupyterHub.authenticator_class = GoatAuthenticator
+c.GoatAuthenticator.service_url = plan.service_url
+c.GoatAuthenticator.service_token = plan.secret("service_token")
+c.GoatAuthenticator.allow_all = True
+c.GoatAuthenticator.manage_groups = True
+c.GoatAuthenticator.enable_auth_state = False
+
+# A server per team.
+c.JupyterHub.spawner_class = TeamSpawner
+c.TeamSpawner.plan = plan
+c.TeamSpawner.default_url = "/lab"
+c.TeamSpawner.start_timeout = 120
+c.TeamSpawner.http_timeout = 120
+c.TeamSpawner.interrupt_timeout = 3
+c.TeamSpawner.term_timeout = 2
+c.TeamSpawner.oauth_client_allowed_scopes = [f"access:services!service={SERVICE}"]
+c.JupyterHub.concurrent_spawn_limit = 30
+
+# The scoring service, run beside the hub and not by it.
+c.JupyterHub.services = [
+    {
+        "name": SERVICE,
+        "url": plan.service_url,
+        "api_token": plan.secret("service_token"),
+        "oauth_no_confirm": True,
+        "display": False,
+    },
+    {"name": "culler", "api_token": plan.secret("culler_token"), "display": False},
+]
+c.JupyterHub.load_roles = [
+    {"name": "user", "scopes": ["self", f"access:services!service={SERVICE}"]},
+    {
+        "name": "server",
+        "scopes": [
+            "users:activity!user",
+            "access:servers!server",
+            f"access:services!service={SERVICE}",
+        ],
+    },
+    {"name": SERVICE, "scopes": ["list:users", "read:servers", "read:hub"], "services": [SERVICE]},
+    {
+        "name": "culler",
+        "scopes": ["list:users", "read:users:activity", "read:servers", "delete:servers"],
+        "services": ["culler"],
+    },
+]

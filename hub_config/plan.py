@@ -1,0 +1,161 @@
+"""Everything the hub needs to know, derived once from the settings: addresses, folders, isolation."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from scoring_service.settings import Settings, read_or_make_secret, runtime_folder
+
+PACKAGE = Path(__file__).resolve().parent
+ENCLOSE = PACKAGE / "enclose.py"
+SINGLEUSER = PACKAGE / "singleuser"
+SERVICE = "goat"
+SERVICE_PREFIX = f"/services/{SERVICE}/"
+LEVELS = {
+    "user": "every team's server runs as a user of its own, and sees no other files",
+    "bubblewrap": "every team's server runs in bubblewrap, and sees no other processes and files",
+    "none": "NONE: a team's notebook can read everything that this user can. For trying out only",
+}
+
+
+class CannotIsolate(Exception):
+    """The isolation that was asked for is not possible here: a sentence for the person at the terminal."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The hub of one GOAT_HOME."""
+
+    settings: Settings
+
+    @property
+    def folder(self) -> Path:
+        """What the hub keeps: its database, cookie secret and the teams' folders."""
+        return self.settings.home / "hub"
+
+    @property
+    def teams(self) -> Path:
+        return self.folder / "teams"
+
+    @property
+    def hub_port(self) -> int:
+        return self.settings.hub_internal_port or self.settings.hub_port + 1
+
+    @property
+    def proxy_api_port(self) -> int:
+        return self.hub_port + 1
+
+    @property
+    def public_url(self) -> str:
+        return f"http://{_bracketed(self.settings.hub_host)}:{self.settings.hub_port}"
+
+    @property
+    def hub_api_url(self) -> str:
+        return f"http://127.0.0.1:{self.hub_port}/hub/api"
+
+    @property
+    def service_url(self) -> str:
+        """The scoring service, for programs on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(  # noqa: S104 - compared, not bound
+            self.settings.api_host, self.settings.api_host
+        )
+        return f"http://{_bracketed(host)}:{self.settings.api_port}"
+
+    @property
+    def notebooks(self) -> Path | None:
+        """Folder of starter notebooks, if there is one."""
+        named = self.settings.hub_notebooks
+        folder = Path(named).resolve() if named else PACKAGE.parent / "notebooks"
+        return folder if folder.is_dir() else None
+
+    def secret(self, name: str) -> str:
+        """One of the hub's secrets (mode 0600), made at first use."""
+        return read_or_make_secret(self.settings.home / "secrets", f"hub_{name}", 32)
+
+    @cached_property
+    def isolation(self) -> str:
+        """The level that is reached: a key of `LEVELS`. Raises `CannotIsolate`."""
+        wanted = self.settings.hub_isolation
+        root = os.geteuid() == 0
+        if wanted == "user" and not root:
+            raise CannotIsolate("GOAT_HUB_ISOLATION=user needs root; without root use bubblewrap.")
+        if wanted in ("user", "none"):
+            return wanted
+        if root and wanted == "auto":
+            return "user"
+        if bubblewrap_works():
+            return "bubblewrap"
+        if wanted == "bubblewrap":
+            raise CannotIsolate(
+                "GOAT_HUB_ISOLATION=bubblewrap: bubblewrap is missing or may not be used here. "
+                "Install the package bubblewrap and allow unprivileged user namespaces."
+            )
+        if self.settings.hub_host not in ("127.0.0.1", "::1", "localhost"):
+            raise CannotIsolate(
+                "Teams cannot be kept apart here (no root, no bubblewrap), and GOAT_HUB_HOST lets others in. "
+                "Install bubblewrap, start as root, or set GOAT_HUB_ISOLATION=none to accept the risk."
+            )
+        return "none"
+
+    def enclosure(self, home: Path, uid: int, *, starters: bool = True) -> list[str]:
+        """The command in front of what runs for a team in its folder."""
+        settings = self.settings
+        command = [sys.executable, "-IS", str(ENCLOSE), f"--home={home}", f"--memory={settings.hub_memory}"]
+        if self.isolation == "user":
+            command += [f"--uid={uid}", f"--processes={settings.hub_processes}"]
+        if self.isolation == "bubblewrap":
+            command.append(f"--bubblewrap={shutil.which('bwrap')}")
+        if self.isolation != "none":
+            command += [f"--hide={folder}" for folder in self.hidden()]
+            command += [f"--keep={folder}" for folder in self.needed()]
+        if starters and self.notebooks:
+            command.append(f"--starters={self.notebooks}")
+        return [*command, "--"]
+
+    def jupyter_config(self) -> list[str]:
+        """Folders of Jupyter's configuration inside a team's server; the first wins."""
+        together = self.settings.hub_collaboration
+        return [*([] if together else [str(SINGLEUSER / "alone")]), str(SINGLEUSER)]
+
+    def hidden(self) -> list[Path]:
+        """Folders that no team may look into."""
+        found = [self.settings.home, runtime_folder(self.settings.home)]
+        if self.isolation == "bubblewrap":
+            # The same user's other files, and the sockets of its session.
+            found += [Path.home(), Path(f"/run/user/{os.geteuid()}")]
+        found += [folder for needed in self.needed() for folder in _closed_parents(needed)]
+        top = [folder for folder in found if not any(folder.is_relative_to(o) for o in found if o != folder)]
+        return list(dict.fromkeys(top))
+
+    def needed(self) -> list[Path]:
+        """Folders that every team's server reads its programs from."""
+        places = [Path(sys.prefix), Path(sys.base_prefix), PACKAGE, PACKAGE.parent / "goat"]
+        if self.notebooks:
+            places.append(self.notebooks)
+        return list(dict.fromkeys(place.resolve() for place in places if str(place) not in ("/", "/usr")))
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host or "127.0.0.1"
+
+
+def _closed_parents(folder: Path) -> list[Path]:
+    """Parents that other users may not enter: they are replaced by empty ones from inside."""
+    closed = [parent for parent in folder.parents if not parent.stat().st_mode & stat.S_IXOTH]
+    return closed[-1:]
+
+
+def bubblewrap_works() -> bool:
+    """Whether bubblewrap is there and the system lets it make its namespaces."""
+    program = shutil.which("bwrap")
+    if program is None:
+        return False
+    trial = [program, "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
+    return subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0

@@ -1,0 +1,17 @@
+"""Jupyter inside a team's server. It only assigns; a team may override it in its own folder."""
+
+import os
+from typing import Any
+
+c: Any = get_config()  # type: ignore[name-defined]  # noqa: F821 - Jupyter provides it
+
+# Kernels speak over Unix sockets in a folder of the team: a port of this machine is open to everybody on it.
+c.KernelManager.transport = "ipc"
+# Uploads by a widget travel in one message; Tornado's own limit of 10 MiB drops them without a word.
+c.ServerApp.tornado_settings = {"websocket_max_message_size": 160 << 20}
+c.LabApp.news_url = None
+c.LabApp.check_for_updates_class = "jupyterlab.handlers.announcements.NeverCheckForUpdate"
+c.ServerApp.jpserver_extensions = {
+    "jupyter_lsp": False,  # looks for language servers at every start, and there are none
+    "jupyter_server_ydoc": os.environ.get("GOAT_HUB_COLLABORATION") == "1",
+}

@@ -1,0 +1,67 @@
+"""What the organiser's first page shows, gathered from the services and the hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from goat.errors import Forbidden, HubSilent, NotFound
+from goat.records import Board, Challenge, QueueStatus, Submission
+from scoring_service.hub_link import HubLink, RunningServer
+from scoring_service.services import Services
+from scoring_service.teams.identity import Identity
+
+SUBMISSIONS = 20
+ROWS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Boards:
+    """One challenge with its public and its private board."""
+
+    challenge: Challenge
+    public: Board
+    private: Board
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    now: datetime
+    event: str
+    teams: int
+    online: list[RunningServer] | None
+    """None while the hub does not answer."""
+    queue: QueueStatus
+    submissions: list[Submission]
+    boards: list[Boards]
+
+
+def gather(services: Services, link: HubLink, organiser: Identity) -> Overview:
+    """Everything for one look at the page."""
+    organiser.require_organiser()
+    try:
+        online: list[RunningServer] | None = link.servers()
+    except HubSilent:
+        online = None
+    try:
+        challenges, teams = services.events.challenges(None), len(services.teams.list())
+    except NotFound:  # no event yet
+        challenges, teams = [], 0
+    found = []
+    for challenge in challenges:
+        name = f"{challenge.event}:{challenge.id}"
+        try:
+            public = services.leaderboard.board(name, organiser, "public")
+            private = services.leaderboard.board(name, organiser, "private")
+        except (Forbidden, NotFound):  # taken away while we looked
+            continue
+        found.append(Boards(challenge=challenge, public=public, private=private))
+    return Overview(
+        now=services.clock.now(),
+        event=services.settings.default_event,
+        teams=teams,
+        online=online,
+        queue=services.submissions.queue(),
+        submissions=services.submissions.all(organiser, limit=SUBMISSIONS),
+        boards=found,
+    )

@@ -1,0 +1,115 @@
+"""The widgets in a real browser and a plain JupyterLab."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import pytest
+
+from tests.browser.conftest import Lab
+from tests.browser.hackathon import Hackathon
+
+FIRST = ".goat-body .goat-row[aria-rowindex='2']"
+
+
+@pytest.mark.timeout(300)
+def test_the_board_moves_while_a_cell_is_busy_and_is_restored_after_a_reload(
+    lab: Lab, site: Hackathon
+) -> None:
+    page = lab.page
+    # Given a board on the screen, and a cell that keeps the kernel busy
+    for number, noise in enumerate((0.05, 0.1, 0.15)):
+        site.result(f"team-{number}", noise)
+    lab.open("import goat, time\ngoat.board()", "time.sleep(12)")
+    lab.command("notebook:run-all-cells")
+    page.wait_for_selector(FIRST, timeout=60_000)
+    assert page.locator(FIRST).inner_text().split()[2] == "team-0"
+    # When another team takes the lead
+    site.result("team_awesome", 0.01)
+    scored = time.monotonic()
+    page.wait_for_selector(f"{FIRST} >> text=team_awesome", timeout=10_000)
+    seen = time.monotonic() - scored
+    # Then the board shows it within a second, without a reload, while the cell is still busy
+    assert seen < 1.0
+    assert (
+        page.evaluate(
+            "() => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status"
+        )
+        == "busy"
+    )
+    assert page.locator(".goat-own .goat-badge").inner_text() == "you"
+    # And when the page is saved and reloaded, the board is there again with its rows, and goes on living
+    page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status === 'idle'",
+        timeout=30_000,
+    )
+    page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save') }")
+    lab.reload()
+    page.wait_for_selector(f"{FIRST} >> text=team_awesome", timeout=30_000)
+    site.result("late-team", 0.001)
+    page.wait_for_selector(f"{FIRST} >> text=late-team", timeout=5_000)
+    # And a chart comes without any request to the outside
+    page.get_by_role("tab", name="Over time").click()
+    page.wait_for_selector(".goat-chart .main-svg", timeout=60_000)
+    assert lab.external() == []
+
+
+@pytest.mark.timeout(300)
+def test_the_panel_submits_and_five_hundred_rows_take_the_keyboard(lab: Lab, site: Hackathon) -> None:
+    page = lab.page
+    for number in range(30):
+        site.result(f"team-{number:02d}", 0.02 + number / 500)
+    lab.open(
+        "import goat\nfrom goat.baselines.image_reconstruction import do_nothing\n"
+        "d = goat.data()\ndo_nothing(d.eval_inputs, 'answers')\ngoat.panel()",
+        "goat.board('task1')",
+    )
+    lab.command("notebook:run-all-cells")
+    page.wait_for_selector(FIRST, timeout=60_000)
+    # When the answers are submitted with the panel
+    page.get_by_role("button", name="Ranked").click()
+    page.get_by_placeholder("folder or file with your answers").fill("answers")
+    page.get_by_placeholder("folder or file with your answers").press("Tab")
+    page.get_by_role("button", name="3 · Submit").click()
+    # Then the verdict, the history and the board say so
+    page.wait_for_selector(".goat-good-box >> text=public score", timeout=30_000)
+    page.wait_for_selector(".goat-history .goat-state[data-state='EVALUATED']", timeout=10_000)
+    page.locator(".goat-history input[type=checkbox]").check()
+    page.wait_for_selector("text=1 of 2 finals chosen", timeout=10_000)
+    # And the board is worked by keyboard alone
+    board = page.locator(".goat-board")
+    board.get_by_role("searchbox").fill("awesome")
+    assert board.locator(".goat-body .goat-row").count() == 1
+    board.get_by_role("searchbox").press("Escape")
+    board.get_by_role("grid").focus()
+    page.keyboard.press("End")
+    assert board.locator(".goat-active").get_attribute("aria-rowindex") == "32"
+    page.keyboard.press("Home")
+    assert board.locator(".goat-active").get_attribute("aria-rowindex") == "2"
+    # And it can be read in both themes (pictures for people) and at narrow width
+    for theme in ("Light", "Dark"):
+        lab.theme(theme)
+        for widget in ("board", "panel"):
+            lab.picture(f"{widget}-{theme.lower()}", f".goat-{widget}")
+            colours = page.locator(f".goat-{widget}").first.evaluate(
+                "(e) => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
+            )
+            assert abs(brightness(colours[0]) - brightness(colours[1])) > 125
+    page.set_viewport_size({"width": 640, "height": 1000})
+    lab.picture("board-narrow", ".goat-board")
+    assert page.locator(".goat-board").evaluate("(e) => e.scrollWidth <= e.clientWidth + 1")
+    # And after a restart of the kernel the same cells bring everything back
+    lab.restart_kernel()
+    lab.command("notebook:run-all-cells")
+    page.wait_for_function(
+        "() => document.querySelectorAll('.goat-board .goat-body .goat-row').length > 5", timeout=60_000
+    )
+    page.wait_for_selector("text=1 of 2 finals chosen", timeout=20_000)
+    assert lab.external() == []
+
+
+def brightness(colour: str) -> float:
+    """Of a CSS colour ``rgb(…)``, 0 to 255."""
+    red, green, blue = (float(value) for value in re.findall(r"[\d.]+", colour)[:3])
+    return 0.3 * red + 0.6 * green + 0.1 * blue

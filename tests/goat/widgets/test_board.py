@@ -1,0 +1,174 @@
+"""The board widget."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+import goat.widgets
+from goat.client import Client
+from goat.errors import NotFound
+from goat.records import Submission
+from goat.transports.sse import ServerEvent
+from goat.widgets.board import BoardWidget
+from tests.goat.fake_service import NOW, FakeService, problem
+from tests.goat.widgets.conftest import StillLive, board
+
+XSS = (
+    "<img src=x onerror=alert(1)>",
+    "<script>alert(1)</script>",
+    '"><svg onload=alert(1)>',
+    "javascript:alert(1)",
+    "{{7*7}}",
+    "${alert(1)}",
+    "</style><script>1</script>",
+    "a\u202eb",
+    "\x1b[31m",
+    "&lt;b&gt;",
+)
+
+
+@pytest.fixture
+def widget(comms, client: Client, still: StillLive) -> BoardWidget:
+    return BoardWidget(("task1",), live=still, client=client)
+
+
+def event(content: object) -> ServerEvent:
+    return ServerEvent("board", msgspec.json.encode(content).decode())
+
+
+def test_it_opens_with_the_board_and_the_own_team(widget: BoardWidget) -> None:
+    assert [table["id"] for table in widget.tables] == ["task1"]
+    assert [row[2] for row in widget.tables[0]["rows"]] == [1, 2, 3]
+    assert widget.team == "team_awesome"
+    assert list(widget.frame["rank"]) == [1, 2, 3]
+
+
+def test_a_change_is_sent_as_a_delta_and_kept_in_the_state(
+    widget: BoardWidget, comms, client: Client, still: StillLive
+) -> None:
+    # Given an open board
+    still._hear(client, event({"snapshot": board(500, 1)}))
+    comms(widget).sent.clear()
+    # When ten teams improve
+    moved = {f"t{number}": 41.0 + number / 100 for number in range(100, 110)}
+    rows = [row for row in board(500, 2, **moved).rows if row.team_name in moved]
+    after = board(500, 2, **moved)
+    before = {row.team_name: row for row in board(500, 1).rows}
+    rows = [row for row in after.rows if before[row.team_name] != row]
+    still._hear(client, event({"challenge": "task1", "from": 1, "to": 2, "rows": rows, "removed": []}))
+    # Then one small message is all that goes out, and a page that is reloaded finds the new state
+    assert len(comms(widget).sizes()) == 1
+    assert comms(widget).sizes()[0] <= 300
+    assert widget.get_state("tables")["tables"][0]["rows"][0][1] == after.rows[0].team_name
+
+
+def test_a_gap_in_the_versions_asks_the_service_for_the_board(
+    widget: BoardWidget, client: Client, still: StillLive, service: FakeService
+) -> None:
+    asked = service.asked["GET /v1/challenges/task1/leaderboard"]
+    still._known["task1"] = service.board()
+    still._hear(client, event({"challenge": "task1", "from": 90, "to": 91, "rows": [], "removed": []}))
+    assert service.asked["GET /v1/challenges/task1/leaderboard"] == asked + 1
+
+
+def test_a_browser_that_missed_a_change_gets_the_whole_state(widget: BoardWidget, comms) -> None:
+    comms(widget).sent.clear()
+    widget._handle_custom_msg({"want": "tables"}, [])
+    assert comms(widget).sent[0][0]["method"] == "update"
+    assert comms(widget).sent[0][0]["state"]["tables"]
+
+
+def test_plotly_is_sent_when_a_page_asks_and_never_otherwise(widget: BoardWidget, comms) -> None:
+    assert all(size < 100_000 for size in comms(widget).sizes())
+    widget._handle_custom_msg({"want": "plotly"}, [])
+    assert comms(widget).sent[-1][0]["content"] == {"plotly": "gzip"}
+    assert 500_000 < len(comms(widget).sent[-1][1][0]) < 2_500_000  # below what a server lets through at once
+
+
+@pytest.mark.parametrize("name", XSS)
+def test_a_hostile_name_stays_text(widget: BoardWidget, client: Client, still: StillLive, name: str) -> None:
+    # Given a team of that name
+    found = board(3)
+    hostile = replace(found.rows[0], team_name=name)
+    # When it is on the board
+    still._hear(client, event({"snapshot": replace(found, version=9, rows=[hostile, *found.rows[1:]])}))
+    # Then the static page has no tag or control character of it
+    data = widget._repr_mimebundle_()[0]
+    assert not re.search(r"<(?!/?(table|caption|tr|th|td)\b)", data["text/html"])
+    assert "\u202e" not in data["text/html"] + data["text/plain"]
+    assert "\x1b" not in data["text/html"] + data["text/plain"]
+
+
+def test_no_script_of_ours_writes_html() -> None:
+    folder = Path(goat.widgets.__file__).parent
+    for file in folder.glob("*.js"):
+        found = re.findall(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|https?://",
+            file.read_text(),
+        )
+        assert found == [], file.name
+
+
+def test_own_results_join_the_chart(widget: BoardWidget) -> None:
+    submission = Submission(
+        id="s9",
+        event="toys",
+        challenge="task1",
+        team_name="team_awesome",
+        account="a",
+        mode="ranked",
+        state="EVALUATED",
+        filename="f",
+        size=1,
+        sha256="0" * 64,
+        submitted_at=NOW,
+        score=9.5,
+    )
+    widget._submission(submission)
+    widget._submission(submission)
+    assert widget.own["task1"] == [[int(NOW.timestamp()), 9.5]]
+
+
+def test_a_service_that_is_away_is_said_and_the_board_comes_when_it_is_back(
+    comms, client: Client, still: StillLive, service: FakeService
+) -> None:
+    # Given a service that is away
+    service.faults.append(lambda method, path: problem(503, "busy", "Back soon."))
+    widget = BoardWidget(("task1",), live=still, client=client)
+    still._say("The service does not answer. Trying again …")
+    assert widget.tables == []
+    assert "Trying again" in widget._repr_mimebundle_()[0]["text/plain"]
+    # When it is back and the stream is opened
+    service.faults.clear()
+    widget._begin(client)
+    still._hear(client, ServerEvent("hello", '{"team_name":"team_awesome"}'))
+    # Then the board is there and nothing stands in the way
+    assert widget.tables[0]["rows"]
+    assert widget.problem == ""
+
+
+def test_an_unknown_board_is_named(widget: BoardWidget) -> None:
+    with pytest.raises(NotFound, match="no board 'x'; it shows task1"):
+        widget.leaderboard("x")
+
+
+def test_the_stream_thread_survives_an_ended_login(comms, service: FakeService) -> None:
+    # Given a login that the service no longer knows
+    goat.identity.save_login(service.url, "expired", "team_awesome")
+    said: list[str] = []
+    live = goat.widgets.stream.Live()
+    # When the stream is opened
+    live.tell_problems(said.append)
+    live.listen(lambda item: None)
+    deadline = 50
+    while not any("goat login" in text for text in said) and deadline:
+        deadline -= 1
+        live._changed.wait(0.1)
+    live.close()
+    # Then it is said what to do
+    assert any("no longer valid: run `goat login`" in text for text in said)

@@ -1,0 +1,127 @@
+"""The hub as people meet it: log in, work without a password, make mistakes, look after it."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tests.hub.site import ADMIN, PASSWORDS, TEAM_A, TEAM_B, Site, switch, wait_for_hub
+from tests.hub.visitor import Kernel, Visitor
+from tests.scoring_service.supervise.processes import wait_for
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_a_notebook_knows_its_team_without_a_password(kernel_a: Kernel, kernel_b: Kernel) -> None:
+    # The library and the command line, in the servers of two teams at once
+    for kernel, name in ((kernel_a, "team_awesome"), (kernel_b, "Team-B")):
+        assert kernel.run("import goat; print(goat.whoami().team_name)").strip() == name
+        assert f"{name}, team {name}" in kernel.run("!goat whoami")
+    # No secret but the hub's own is in the environment
+    said = kernel_a.run("import os; print(sorted(n for n in os.environ if 'PASS' in n or 'SECRET' in n))")
+    assert said.strip() == "[]"
+
+
+def test_from_data_to_the_board_in_a_notebook(kernel_b: Kernel) -> None:
+    said = kernel_b.run(
+        "import subprocess\n"
+        "for line in ('goat data', 'goat baseline answers', 'goat submit answers'):\n"
+        "    done = subprocess.run(line.split(), capture_output=True, text=True)\n"
+        "    assert done.returncode == 0, (line, done.stdout, done.stderr)\n"
+        "import goat; print(list(goat.leaderboard('task1').frame['team_name']))"
+    )
+    assert "Team-B" in said, said
+
+
+def test_starters_are_there_and_a_teams_work_is_never_overwritten(site: Site, team_a: Visitor) -> None:
+    # Given a server that found starters, one of which the team changed and another it threw away
+    folder = site.up.home / "hub/teams/team_awesome/notebooks"
+    assert (folder / "more" / "notes.md").read_text() == "starter"
+    (folder / "more" / "notes.md").write_text("our own thoughts")
+    (folder / "01_first.ipynb").unlink()
+
+    # When the server is started again
+    assert team_a.api("DELETE", "/users/team_awesome/server").status_code in (202, 204)
+    wait_for(lambda: not team_a.api("GET", "/users/team_awesome").json()["servers"], "the server's end")
+    team_a.start_server()
+
+    # Then what was thrown away is back, and the team's own is as it was
+    assert (folder / "more" / "notes.md").read_text() == "our own thoughts"
+    assert (folder / "01_first.ipynb").exists()
+
+
+@pytest.mark.parametrize(("name", "password"), [(TEAM_A, "wrong"), ("nobody", "wrong"), ("../x", "wrong")])
+def test_a_wrong_login_is_a_sentence(site: Site, name: str, password: str) -> None:
+    reply = site.stranger().log_in(name, password)
+    assert reply.status_code == 403
+    assert "Invalid username or password" in reply.text
+
+
+def test_a_banned_team_is_told_and_its_notebook_too(site: Site, kernel_b: Kernel) -> None:
+    site.admin("PUT", f"/admin/teams/{TEAM_B}/banned", json={"banned": True})
+    try:
+        reply = site.stranger().log_in(TEAM_B, PASSWORDS[TEAM_B])
+        assert reply.status_code == 403
+        assert "is banned from this event" in reply.text
+        # An open notebook is refused by what the database says now
+        said = kernel_b.run("from goat.client import Client; print(Client().me().banned)")
+        assert said.strip() == "True"
+    finally:
+        site.admin("PUT", f"/admin/teams/{TEAM_B}/banned", json={"banned": False})
+
+
+def test_the_organisers_page_is_for_organisers(site: Site, team_a: Visitor) -> None:
+    # Given an organiser, who finds the page in the hub
+    organiser = site.visitor(ADMIN)
+    assert organiser.api("GET", "/user").json()["admin"] is True
+    for page in ("/hub/home", "/hub/admin"):
+        assert 'href="/services/goat/"' in organiser.http.get(page).text
+
+    # Then it shows who is online, queue, submissions and both boards, and loads nothing from elsewhere
+    reply = organiser.http.get("/services/goat/")
+    assert reply.status_code == 200
+    for text in ("servers online", "team_awesome", "workers alive", "Last submissions", "Public", "Private"):
+        assert text in reply.text
+    assert "http://" not in reply.text
+    assert "https://" not in reply.text
+    assert "<script" not in reply.text
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+
+    # A team has no link, and a sentence in its place
+    assert 'href="/services/goat/"' not in team_a.http.get("/hub/home").text
+    reply = team_a.http.get("/services/goat/")
+    assert reply.status_code == 403
+    assert "Only organisers may do this." in reply.text
+
+    # And a stranger is sent to the login page, a forged answer of the hub away
+    assert "/hub/login" in str(site.stranger().http.get("/services/goat/").url)
+    forged = site.stranger().http.get("/services/goat/oauth_callback?code=x&state=y")
+    assert forged.status_code == 401
+
+
+def test_a_hub_that_dies_takes_no_notebook_with_it(site: Site, kernel_a: Kernel, team_a: Visitor) -> None:
+    # Given a notebook with something in its memory
+    kernel_a.run("answer = 42")
+
+    # When the hub is killed
+    before = site.up.running("hub")
+    os.kill(before, signal.SIGKILL)
+
+    # Then the open notebook works on, and the next hub finds its server
+    assert kernel_a.run("print(answer)").strip() == "42"
+    wait_for(lambda: site.up.pid_of("hub") not in (0, before), "a new hub")
+    wait_for_hub(site)
+    assert team_a.api("GET", "/users/team_awesome").json()["servers"][""]["ready"]
+    assert kernel_a.run("print(answer)").strip() == "42"
+
+
+def test_a_silent_service_is_a_sentence_on_the_login_page(site: Site) -> None:
+    switch(site, "api", on=False)
+    try:
+        reply = site.stranger().log_in(TEAM_A, PASSWORDS[TEAM_A])
+        assert reply.status_code == 503
+        assert "The scoring service does not answer" in reply.text
+    finally:
+        switch(site, "api", on=True)

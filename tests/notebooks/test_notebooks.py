@@ -1,0 +1,144 @@
+"""The starter notebooks do what they say: each reaches the board of a real service."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+import yaml
+from nbclient import NotebookClient
+
+from goat.client import Client
+from goat.readers import write_pt
+from scoring_service.doors.http.app import create_app
+from scoring_service.evaluation.evaluate import Evaluator
+from scoring_service.evaluation.runner import ForkServer
+from scoring_service.services import Services
+from scoring_service.submissions.repository import listing
+from tests.scoring_service.doors.http.conftest import running
+from tests.scoring_service.world import PASSWORD
+
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+SHAPE = (3, 48, 48)
+
+
+def picture(generator: np.random.Generator) -> np.ndarray:
+    """Smooth colours with an edge: something that a filter can restore."""
+    y, x = np.mgrid[0:1:48j, 0:1:48j]
+    phase = generator.uniform(0, 6, (3, 1, 1))
+    waves = 0.5 + 0.2 * np.sin(generator.uniform(3, 9) * x + phase) + 0.2 * (y > generator.uniform(0.3, 0.7))
+    return waves.clip(0.1, 0.9).astype(np.float32)
+
+
+def event_file(folder: Path) -> Path:
+    generator = np.random.default_rng(3)
+    for part, count, truths in (("sample", 8, ("sample",)), ("eval", 4, ("public", "private"))):
+        for index in range(count):
+            image = picture(generator)
+            damaged = (image + generator.normal(0, 0.05, SHAPE)).clip(0.01, 1).astype(np.float32)
+            damaged[:, generator.random(SHAPE[1:]) < 0.05] = 0
+            for target, content in (
+                (f"{part}/inputs", damaged),
+                (f"{truths[index % len(truths)]}/truth", image),
+            ):
+                (folder / target).mkdir(parents=True, exist_ok=True)
+                write_pt(folder / target / f"sample_{index:04d}.pt", content)
+    config = {
+        "shape": list(SHAPE),
+        "dtype": "float32",
+        "data_range": 1.0,
+        "samples": {"test": 8, "ranked": 4},
+        "pattern": "sample_{:04d}.pt",
+        "range_tolerance": 0.01,
+        "psnr_cap": 50.0,
+        "formula": "psnr",
+        "unit": "dB",
+    }
+    challenge = {
+        "id": "task1",
+        "title": "Pictures",
+        "kind": "image_reconstruction",
+        "data": ".",
+        "config": config,
+    }
+    path = folder / "event.yaml"
+    path.write_text(yaml.safe_dump({"event": "photographs", "title": "Pictures", "challenges": [challenge]}))
+    return path
+
+
+@pytest.fixture
+def site(sqlite_services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A service with a worker, and a kernel's environment as the hub would make it: a token, no password."""
+    folder = tmp_path / "event"
+    folder.mkdir()
+    sqlite_services.events.apply(event_file(folder))
+    sqlite_services.teams.add("team_awesome", PASSWORD)
+    server = ForkServer(preload=["goat.kinds.image_reconstruction"])
+    server.start()
+    evaluator, stop = Evaluator(sqlite_services, server, worker="w"), threading.Event()
+
+    def work() -> None:
+        while not stop.wait(0.2):
+            with sqlite_services.db.read() as session:
+                waiting = [row[0].id for row in listing(session, state="QUEUED")]
+            for submission_id in waiting:
+                evaluator.run(submission_id)
+
+    worker = threading.Thread(target=work, daemon=True)
+    with running(create_app(sqlite_services)) as (_, port):
+        client = Client(f"http://127.0.0.1:{port}", team_id="team_awesome", password=PASSWORD)
+        monkeypatch.setenv("GOAT_URL", client.url)
+        monkeypatch.setenv("GOAT_TOKEN", client.login("team_awesome", PASSWORD).access_token)
+        monkeypatch.setenv("GOAT_CACHE", str(tmp_path / "cache"))
+        monkeypatch.setenv("HOME", str(tmp_path / "home"))
+        worker.start()
+        yield client
+        stop.set()
+        worker.join(timeout=20)
+        client.close()
+    server.close()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", ["01_first_submission", "02_reconstruction"])
+def test_a_starter_notebook_reaches_the_board(site: Client, tmp_path: Path, name: str) -> None:
+    # Given the notebook as it is shipped (with less training: what is tested is that it works)
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        cell.source = cell.source.replace("SECONDS = 45 ", "SECONDS = 3 ")
+    # When all its cells are run
+    folder = tmp_path / "work"
+    folder.mkdir()
+    NotebookClient(notebook, timeout=200, resources={"metadata": {"path": str(folder)}}).execute()
+    # Then the team is on the board, with a score that is better than doing nothing (26 dB)
+    board = site.leaderboard("task1")
+    assert [row.team_name for row in board.rows] == ["team_awesome"]
+    assert board.rows[0].score > 26
+    # And every widget has a text beside it for where widgets are not shown
+    shown = [
+        data
+        for cell in notebook.cells
+        for data in bundles(cell)
+        if "application/vnd.jupyter.widget-view+json" in data
+    ]
+    assert shown
+    assert all("team_awesome" in data["text/plain"] for data in shown if "board" in data["text/plain"])
+    assert all(data["text/html"] for data in shown)
+
+
+def bundles(cell: Any) -> list[dict[str, Any]]:
+    return [output.data for output in cell.get("outputs", []) if output.output_type == "execute_result"]
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_shipped_notebook_is_clean(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    source = "\n".join(cell.source for cell in notebook.cells)
+    assert "password" not in source
+    assert all(not cell.get("outputs") and not cell.get("execution_count") for cell in notebook.cells)
