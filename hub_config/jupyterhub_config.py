@@ -35,7 +35,7 @@ c.GoatAuthenticator.enable_auth_state = False
 # A server per team.
 c.JupyterHub.spawner_class = TeamSpawner
 c.TeamSpawner.plan = plan
-c.TeamSpawner.default_url = "/lab"
+c.TeamSpawner.default_url = plan.first_page
 c.TeamSpawner.start_timeout = 120
 c.TeamSpawner.http_timeout = 120
 c.TeamSpawner.interrupt_timeout = 3

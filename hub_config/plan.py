@@ -75,6 +75,14 @@ class Plan:
         folder = Path(named).resolve() if named else PACKAGE.parent / "notebooks"
         return folder if folder.is_dir() else None
 
+    @property
+    def first_page(self) -> str:
+        """Where a team's server opens: its first starter notebook (copied back when it is missing)."""
+        first = (
+            min((path.name for path in self.notebooks.glob("*.ipynb")), default="") if self.notebooks else ""
+        )
+        return f"/lab/tree/notebooks/{first}" if first else "/lab"
+
     def secret(self, name: str) -> str:
         """One of the hub's secrets (mode 0600), made at first use."""
         return read_or_make_secret(self.settings.home / "secrets", f"hub_{name}", 32)

@@ -22,6 +22,7 @@ def test_logging_in_gives_a_token_for_who_one_is(both_site: Site) -> None:
         "role": "participant",
         "event": "photographs",
         "team_name": "team_awesome",
+        "banned": False,
     }
     assert both_site.http.get("/auth/me", headers=both_site.organiser()).json()["role"] == "organiser"
 
