@@ -23,7 +23,7 @@ up: python ## install what is needed, start everything, print where to go (Ctrl-
 	@exec $(BIN)/goat-server up $(ARGS)
 
 test: python ## install what the tests need and run them all
-	@$(or $(GOAT_PYTHON),python3) scripts/bootstrap.py test
+	@$(or $(GOAT_PYTHON),python3) scripts/bootstrap.py test browser
 	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: python ## format check, linter, type checker, documentation check

@@ -1,7 +1,7 @@
 """Find a Python that is new enough and let it set up the environment.
 
 Written so that even a very old ``python3`` can read it and say what to install.
-Usage: ``bootstrap.py server|hub|test`` (see environment.py).
+Usage: ``bootstrap.py server|hub|test [browser]`` (see environment.py).
 """
 
 import os

@@ -1,9 +1,9 @@
 """Set up the project's own virtual environment: one line per step, nothing done twice.
 
 ``environment.py hub`` installs what running the service with its hub needs, ``server`` the service
-alone, ``test`` adds what tests and checks need (PyTorch among it). A stamp inside the environment
-holds a digest of what decides what is installed; while it fits, this script returns at once and needs
-no network. Standard library only: it runs before anything is installed.
+alone, ``test`` adds what tests and checks need (PyTorch among it), ``test browser`` a Chromium besides. A
+stamp inside the environment holds a digest of what decides what is installed; while it fits, this script
+returns at once and needs no network. Standard library only: it runs before anything is installed.
 """
 
 from __future__ import annotations
@@ -12,22 +12,16 @@ import contextlib
 import hashlib
 import importlib.util
 import os
-import re
 import shlex
 import shutil
 import subprocess
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+from steps import ROOT, STAMPS, VENV, SetupFailed, run, say
+
 REQUIREMENTS = ROOT / "requirements"
-VENV = ROOT / (os.environ.get("GOAT_VENV") or ".venv")
-STAMPS = VENV / ".goat"
-LOG = STAMPS / "setup.log"
-STARTED = time.monotonic()
 TORCH_ARGS = "GOAT_TORCH_PIP_ARGS"
 WITH_TORCH = os.environ.get("GOAT_WITH_TORCH", "0") not in ("", "0")
 SETS = {
@@ -36,84 +30,8 @@ SETS = {
     "test": ("test.txt", "build.txt", "uv.txt", "torch.txt"),
 }
 PROXY = [ROOT / "hub_config/proxy" / name for name in ("package.json", "package-lock.json")]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 INSTALL_PROXY = ROOT / "scripts" / "proxy.py"
-OFFLINE_SIGNS = re.compile(
-    "dns error|name resolution|failed to establish a new|error sending request|network is unreachable|"
-    "connection refused|could not connect|max retries exceeded|econnrefused|enotfound"
-)
-
-
-class SetupFailed(Exception):
-    """What went wrong and what to do, for the person at the terminal."""
-
-
-def say(text: str) -> None:
-    print(f"[{time.monotonic() - STARTED:6.1f} s] {text}", flush=True)
-
-
-@contextlib.contextmanager
-def ticking(text: str) -> Iterator[None]:
-    """On a terminal, show that a long step is alive; elsewhere stay silent until it ends."""
-    done, began = threading.Event(), time.monotonic()
-
-    def tick() -> None:
-        while not done.wait(1.0):
-            print(f"\r           {text} … {time.monotonic() - began:.0f} s ", end="", flush=True)
-
-    if not sys.stdout.isatty():
-        yield
-        return
-    thread = threading.Thread(target=tick, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-        print("\r\033[K", end="", flush=True)
-
-
-def is_offline(output: str) -> bool:
-    """Whether an installer's output says that it reached nobody."""
-    return OFFLINE_SIGNS.search(output.lower()) is not None
-
-
-def run(command: list[str], step: str, *, attempts: int = 1, extra_env: dict[str, str] | None = None) -> str:
-    """Run a command quietly, its output in the set-up log. Returns the output; raises `SetupFailed`."""
-    output = ""
-    for attempt in range(1, attempts + 1):
-        with ticking(step):
-            result = subprocess.run(
-                command,
-                cwd=ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                env={**os.environ, **(extra_env or {})},
-            )
-        output = result.stdout
-        if LOG.parent.is_dir():
-            with LOG.open("a") as log:
-                log.write(f"$ {shlex.join(command)}\n{output}\n")
-        if result.returncode == 0:
-            return output
-        if is_offline(output):  # the installers have tried several times by themselves
-            break
-        if attempt < attempts:
-            say(f"{step}: attempt {attempt} of {attempts} failed, trying again")
-            time.sleep(2 * attempt)
-    telling = [line[:200] for line in output.strip().splitlines() if not line.startswith("WARNING")][-15:]
-    tail = "\n".join("    " + line for line in telling)
-    if is_offline(output):
-        reason = (
-            "No package index could be reached. Check the network (and HTTPS_PROXY, if you need a proxy) "
-            "and run the same command again: it goes on where it stopped."
-        )
-    else:
-        reason = f"The whole output is in {LOG}."
-    raise SetupFailed(f"{step} failed:\n{tail}\n{reason}")
 
 
 def python() -> str:
@@ -128,27 +46,45 @@ def works(module: str) -> bool:
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
 
 
-def ensure_venv_module() -> None:
-    """Debian and Ubuntu ship Python without what ``venv`` needs: install it if we may, else say how."""
-    if importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv"):
-        return
-    package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+def ensure_system_package(package: str, missing: str, otherwise: str) -> None:
+    """Install a Debian package if we are root and there is apt; else stop and say what to do."""
     command = f"apt-get install -y {package}"
     apt = shutil.which("apt-get")
     if apt is None:
-        raise SetupFailed(
-            f"{sys.executable} has no venv module (ensurepip is missing). Install your system's package for "
-            "it, or name another Python: GOAT_PYTHON=/path/to/python3 make up"
-        )
+        raise SetupFailed(f"{missing}. {otherwise}")
     if os.geteuid() != 0:
-        raise SetupFailed(
-            f"{sys.executable} has no venv module. Install it and run the same command again:\n"
-            f"    sudo {command}"
-        )
-    say(f"this Python has no venv module; running: {command}")
+        raise SetupFailed(f"{missing}. Install it and run the same command again:\n    sudo {command}")
+    say(f"{missing}; running: {command}")
     quiet = {"DEBIAN_FRONTEND": "noninteractive"}
     run([apt, "update"], "apt-get update", attempts=2, extra_env=quiet)
     run([apt, "install", "-y", "--no-install-recommends", package], command, attempts=2, extra_env=quiet)
+
+
+def ensure_venv_module() -> None:
+    """Debian and Ubuntu ship Python without what ``venv`` needs."""
+    if importlib.util.find_spec("ensurepip") and importlib.util.find_spec("venv"):
+        return
+    ensure_system_package(
+        f"python{sys.version_info.major}.{sys.version_info.minor}-venv",
+        f"{sys.executable} has no venv module (ensurepip is missing)",
+        "Install your system's package for it, or name another Python: GOAT_PYTHON=/path/to/python3 make up",
+    )
+
+
+def ensure_browser() -> None:
+    """The tests in tests/browser drive a real Chromium; nothing else needs one."""
+    chosen = os.environ.get("GOAT_CHROMIUM")
+    if chosen:
+        if shutil.which(chosen) is None:
+            raise SetupFailed(f"GOAT_CHROMIUM={chosen} is no program that can be started.")
+        return
+    if any(shutil.which(name) for name in BROWSERS):
+        return
+    ensure_system_package(
+        "chromium",
+        f"the tests need a browser, and none was found ({', '.join(BROWSERS)})",
+        "Install Chromium or Chrome and name it: GOAT_CHROMIUM=/path/to/chromium make test",
+    )
 
 
 def ensure_venv() -> None:
@@ -283,12 +219,15 @@ def set_up(name: str) -> None:
 
 
 def main() -> int:
-    if len(sys.argv) != 2 or sys.argv[1] not in SETS:
-        print(f"usage: {sys.argv[0]} {'|'.join(SETS)}", file=sys.stderr)
+    name, *more = sys.argv[1:] or [""]
+    if name not in SETS or more not in ([], ["browser"]):
+        print(f"usage: {sys.argv[0]} {'|'.join(SETS)} [browser]", file=sys.stderr)
         return 2
     try:
         with one_at_a_time():
-            set_up(sys.argv[1])
+            if more:  # first: who has to install something by hand hears it at once
+                ensure_browser()
+            set_up(name)
     except SetupFailed as failure:
         say("set-up stopped")
         print(failure, file=sys.stderr)

@@ -6,10 +6,24 @@ import html
 from typing import Any
 
 import anywidget
+import ipywidgets
 import traitlets
 
 from goat.text import plain
 from goat.widgets.assets import plotly_script
+
+
+def answer_where_asked(widget: ipywidgets.Widget) -> None:
+    """Let what the browser sends to a widget, and to those inside it, run where the browser says.
+
+    ipykernel 7.4 sends it to the subshell of the request during which the kernel last spoke instead.
+    Our threads speak during any: a subshell that is gone (after a reload everything the browser says
+    is lost, `UnknownSubshellError`) or the main one (a busy cell holds up every button).
+    """
+    if widget.comm is not None:
+        widget.comm._reply_subshell_for = lambda _data, asked: asked
+    for inner in getattr(widget, "children", ()):
+        answer_where_asked(inner)
 
 
 class Shown(anywidget.AnyWidget):
@@ -20,6 +34,7 @@ class Shown(anywidget.AnyWidget):
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
+        answer_where_asked(self)
         self.on_msg(self._heard)
 
     def as_text(self) -> str:

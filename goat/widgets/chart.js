@@ -1,24 +1,38 @@
 // Charts with plotly.js, which comes once per page from the kernel (never from the network).
 
-/** plotly.js of this page: asked from the kernel by whichever widget needs it first. */
+const ASK_AGAIN_MS = 8000;
+const LOOK_MS = 100;
+
+/** plotly.js of this page: asked from the kernel by whichever widget needs it first, and again until it is here. */
 function loadPlotly(model) {
-  const key = Symbol.for("goat.plotly");
-  globalThis[key] ??= new Promise((resolve, reject) => {
-    const ask = () => model.send({ want: "plotly" });
-    const again = setInterval(ask, 8000); // a kernel that restarts, or is busy, may answer late
+  const page = (globalThis[Symbol.for("goat.plotly")] ??= { script: null, asked: -Infinity, waiting: new Map() });
+  if (page.script) return page.script;
+  if (page.waiting.has(model)) return page.waiting.get(model);
+  const loaded = new Promise((resolve, reject) => {
     const hear = (content, buffers) => {
-      if (content?.plotly !== "gzip") return;
-      clearInterval(again);
-      model.off("msg:custom", hear);
-      unpack(buffers[0]).then(resolve, reject);
+      if (content?.plotly === "gzip") page.script ??= unpack(buffers[0]);
+    };
+    const look = () => {
+      if (page.script) {
+        clearInterval(looking);
+        model.off("msg:custom", hear);
+        page.waiting.delete(model);
+        page.script.then(resolve, (error) => {
+          page.script = null; // the next chart asks anew
+          page.asked = -Infinity;
+          reject(error);
+        });
+      } else if (performance.now() - page.asked > ASK_AGAIN_MS) {
+        page.asked = performance.now(); // by any widget: the first one's kernel may be gone
+        model.send({ want: "plotly" });
+      }
     };
     model.on("msg:custom", hear);
-    ask();
-  }).catch((error) => {
-    delete globalThis[key];
-    throw error;
+    const looking = setInterval(look, LOOK_MS);
+    look();
   });
-  return globalThis[key];
+  page.waiting.set(model, loaded);
+  return loaded;
 }
 
 async function unpack(buffer) {
@@ -131,17 +145,20 @@ function distributionFigure(scores, mine, unit, theme) {
   return { data, layout: shape };
 }
 
-/** Draw into `place`; `sentence` says the same to a screen reader. */
+/** Draw into `place`; `sentence` says the same to a screen reader. Only the latest figure is drawn. */
 async function draw(model, place, figure, sentence) {
   place.setAttribute("role", "img");
   place.setAttribute("aria-label", sentence);
+  place.goatFigure = figure;
   if (!place.dataset.drawn) place.textContent = "Loading the chart …";
   try {
     const Plotly = await loadPlotly(model);
+    if (place.goatFigure !== figure) return;
     if (!place.dataset.drawn) place.replaceChildren();
     place.dataset.drawn = "yes";
     await Plotly.react(place, figure.data, figure.layout, { displaylogo: false, responsive: true, displayModeBar: false });
   } catch (error) {
+    delete place.dataset.drawn;
     place.textContent = `The chart could not be drawn (${error.message}). ${sentence}`;
   }
 }

@@ -11,6 +11,7 @@ import ipywidgets
 
 from goat.client import Client
 from goat.widgets.assets import source
+from goat.widgets.base import answer_where_asked
 from goat.widgets.history import HistoryWidget
 from goat.widgets.steps import StepsScreen
 from goat.widgets.stream import Live
@@ -65,6 +66,7 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.explain()
         self.list_paths()
         super().__init__(self._parts())
+        answer_where_asked(self)
         self.add_class("goat-panel")
 
     def _parts(self) -> list[Any]:

@@ -70,12 +70,12 @@ class Lab:
 
     def reload(self) -> None:
         self.page.goto(f"{self.url}/lab/tree/book.ipynb?reset")
-        self.page.wait_for_function(READY, timeout=60_000)
+        self.page.wait_for_function(READY, timeout=120_000)
 
     def restart_kernel(self) -> None:
         context = "window.jupyterapp.shell.currentWidget.context.sessionContext"
         self.page.evaluate(f"async () => {{ await {context}.session.kernel.restart() }}")
-        self.page.wait_for_function(READY, timeout=60_000)
+        self.page.wait_for_function(READY, timeout=120_000)
 
     def command(self, name: str, **arguments: Any) -> None:
         """Start a command of JupyterLab; its end is not waited for."""
@@ -94,7 +94,7 @@ class Lab:
         """``Light`` or ``Dark``."""
         self.command("apputils:change-theme", theme=f"JupyterLab {name}")
         light = "true" if name == "Light" else "false"
-        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached", timeout=20_000)
+        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached", timeout=60_000)
 
     def external(self) -> list[str]:
         return [address for address in self.requests if not address.startswith((self.url, "blob:", "data:"))]
@@ -113,9 +113,8 @@ def lab(site: Hackathon, tmp_path: Path) -> Iterator[Lab]:
     """JupyterLab for the team ``team_awesome``, without a hub."""
     from playwright.sync_api import sync_playwright
 
-    browser_path = (
-        os.environ.get("GOAT_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    )
+    names = ("chromium", "chromium-browser", "google-chrome")
+    browser_path = os.environ.get("GOAT_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
     assert browser_path, "these tests need a browser: apt-get install chromium (or set GOAT_CHROMIUM)"
     folder = tmp_path / "lab"
     folder.mkdir()
@@ -159,11 +158,11 @@ def lab(site: Hackathon, tmp_path: Path) -> Iterator[Lab]:
             browser.close()
     finally:
         server.terminate()
-        server.wait(timeout=20)
+        server.wait(timeout=60)
 
 
 def wait_for(address: str) -> None:
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while True:
         try:
             urllib.request.urlopen(address, timeout=5).close()

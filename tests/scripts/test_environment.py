@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bootstrap
+import environment
 import pytest
-
-from scripts import bootstrap, environment
+import steps
 
 
 @pytest.fixture
@@ -46,25 +47,88 @@ def test_a_missing_venv_module_is_installed_by_root_who_is_told(
 def test_a_missing_venv_module_names_the_command_for_everybody_else(no_venv_module, commands, monkeypatch):
     monkeypatch.setattr(environment.shutil, "which", lambda name: "/usr/bin/apt-get")
     monkeypatch.setattr(environment.os, "geteuid", lambda: 1000)
-    with pytest.raises(environment.SetupFailed, match=f"sudo apt-get install -y {PACKAGE}"):
+    with pytest.raises(steps.SetupFailed, match=f"sudo apt-get install -y {PACKAGE}"):
         environment.ensure_venv_module()
     assert commands == []
 
 
 def test_without_apt_another_python_is_suggested(no_venv_module, monkeypatch):
     monkeypatch.setattr(environment.shutil, "which", lambda name: None)
-    with pytest.raises(environment.SetupFailed, match="GOAT_PYTHON="):
+    with pytest.raises(steps.SetupFailed, match="GOAT_PYTHON="):
         environment.ensure_venv_module()
+
+
+@pytest.fixture
+def no_browser(monkeypatch):
+    """A machine with apt and without a browser."""
+    monkeypatch.delenv("GOAT_CHROMIUM", raising=False)
+    monkeypatch.setattr(environment.shutil, "which", {"apt-get": "/usr/bin/apt-get"}.get)
+
+
+def test_a_missing_browser_is_installed_by_root_who_is_told(no_browser, commands, monkeypatch, capsys):
+    monkeypatch.setattr(environment.os, "geteuid", lambda: 0)
+    environment.ensure_browser()
+    assert commands[0] == "/usr/bin/apt-get update"
+    assert commands[1].endswith(" chromium")
+    said = capsys.readouterr().out
+    assert "the tests need a browser" in said
+    assert "running: apt-get install -y chromium" in said
+
+
+def test_a_missing_browser_names_the_command_for_everybody_else(no_browser, commands, monkeypatch):
+    monkeypatch.setattr(environment.os, "geteuid", lambda: 1000)
+    with pytest.raises(steps.SetupFailed, match=r"need a browser(.|\n)*sudo apt-get install -y chromium"):
+        environment.ensure_browser()
+    assert commands == []
+
+
+def test_without_apt_a_browser_can_be_named(no_browser, commands, monkeypatch):
+    monkeypatch.setattr(environment.shutil, "which", lambda name: None)
+    with pytest.raises(steps.SetupFailed, match="GOAT_CHROMIUM="):
+        environment.ensure_browser()
+
+
+def test_a_named_browser_that_is_not_there_is_said(no_browser, commands, monkeypatch):
+    monkeypatch.setenv("GOAT_CHROMIUM", "/no/such/chromium")
+    with pytest.raises(steps.SetupFailed, match="GOAT_CHROMIUM=/no/such/chromium"):
+        environment.ensure_browser()
+
+
+@pytest.mark.parametrize("name", environment.BROWSERS)
+def test_a_browser_that_is_there_is_taken(no_browser, commands, monkeypatch, name):
+    monkeypatch.setattr(environment.shutil, "which", {name: f"/usr/bin/{name}"}.get)
+    environment.ensure_browser()
+    assert commands == []
+
+
+@pytest.mark.parametrize(("arguments", "looked"), [(["hub"], 0), (["test"], 0), (["test", "browser"], 1)])
+def test_only_the_tests_look_for_a_browser(monkeypatch, arguments, looked):
+    seen: list[str] = []
+    monkeypatch.setattr(environment, "ensure_browser", lambda: seen.append("browser"))
+    monkeypatch.setattr(environment, "set_up", seen.append)
+    monkeypatch.setattr(sys, "argv", ["environment.py", *arguments])
+    assert environment.main() == 0
+    assert seen == ["browser"] * looked + arguments[:1]
+
+
+def test_make_up_does_without_a_browser():
+    root = Path(environment.__file__).parents[1]
+    steps_of = {
+        target: subprocess.run(["make", "-n", "-C", str(root), target], capture_output=True, text=True).stdout
+        for target in ("up", "test")
+    }
+    assert "bootstrap.py test browser" in steps_of["test"]
+    assert "browser" not in steps_of["up"]
 
 
 def test_no_network_is_said_in_one_sentence_and_not_tried_again(tmp_path, monkeypatch):
     # Given an installer that reaches nobody
-    monkeypatch.setattr(environment, "LOG", tmp_path / "setup.log")
+    monkeypatch.setattr(steps, "LOG", tmp_path / "setup.log")
     program = "print('WARNING: Retrying'); print('ERROR: Network is unreachable'); raise SystemExit(1)"
 
     # When it is run
-    with pytest.raises(environment.SetupFailed) as failure:
-        environment.run([sys.executable, "-c", program], "installing", attempts=3)
+    with pytest.raises(steps.SetupFailed) as failure:
+        steps.run([sys.executable, "-c", program], "installing", attempts=3)
 
     # Then the sentence says what to do, and the log has one attempt with its whole output
     assert "No package index could be reached" in str(failure.value)
@@ -73,12 +137,10 @@ def test_no_network_is_said_in_one_sentence_and_not_tried_again(tmp_path, monkey
 
 
 def test_another_failure_is_tried_again_and_then_shows_its_last_words(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(environment, "LOG", tmp_path / "setup.log")
-    monkeypatch.setattr(environment.time, "sleep", lambda seconds: None)
-    with pytest.raises(environment.SetupFailed, match="the last words"):
-        environment.run(
-            [sys.executable, "-c", "raise SystemExit('the last words')"], "installing", attempts=2
-        )
+    monkeypatch.setattr(steps, "LOG", tmp_path / "setup.log")
+    monkeypatch.setattr(steps.time, "sleep", lambda seconds: None)
+    with pytest.raises(steps.SetupFailed, match="the last words"):
+        steps.run([sys.executable, "-c", "raise SystemExit('the last words')"], "installing", attempts=2)
     assert "attempt 1 of 2 failed" in capsys.readouterr().out
 
 
@@ -90,7 +152,7 @@ def test_a_folder_that_is_not_ours_is_never_deleted(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "VENV", venv)
 
     # When the environment is made
-    with pytest.raises(environment.SetupFailed, match="no virtual environment"):
+    with pytest.raises(steps.SetupFailed, match="no virtual environment"):
         environment.ensure_venv()
 
     # Then it is still there

@@ -56,6 +56,13 @@ def panel(comms: Callable[..., Any], logged_in: FakeService, still: StillLive, h
     return Panel(live=still, connect=quick)
 
 
+def test_every_part_is_answered_on_the_subshell_that_asked(panel: Panel) -> None:
+    # Given parts whose connection would send on to the subshell of an older request (ipykernel 7.4)
+    parts = [panel, panel.send, panel.path, panel.upload, panel.own, *panel.children]
+    # Then what a browser says runs where the browser says, also after a reload
+    assert {part.comm._reply_subshell_for({"method": "custom"}, "asked") for part in parts} == {"asked"}
+
+
 def answer(panel: Panel, path: Path | str) -> None:
     panel.path.set_state({"value": str(path)})
 
