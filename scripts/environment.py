@@ -1,8 +1,9 @@
 """Set up the project's own virtual environment: one line per step, nothing done twice.
 
-``environment.py hub`` installs what running the service with its hub needs, ``server`` the service
-alone, ``test`` adds what tests and checks need (PyTorch among it), ``test browser`` a Chromium besides. A
-stamp inside the environment holds a digest of what decides what is installed; while it fits, this script
+``environment.py hub`` installs what running the service with its hub needs (PyTorch as `pytorch` decides),
+``server`` the service alone, ``test`` adds what tests and checks need, ``test browser`` the programs of the
+system that tests drive (a Chromium, bubblewrap).
+A stamp inside the environment holds a digest of what decides what is installed; while it fits, this script
 returns at once and needs no network. Standard library only: it runs before anything is installed.
 """
 
@@ -12,23 +13,23 @@ import contextlib
 import hashlib
 import importlib.util
 import os
-import shlex
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytorch
 from steps import ROOT, STAMPS, VENV, SetupFailed, run, say
 
 REQUIREMENTS = ROOT / "requirements"
-TORCH_ARGS = "GOAT_TORCH_PIP_ARGS"
-WITH_TORCH = os.environ.get("GOAT_WITH_TORCH", "0") not in ("", "0")
 SETS = {
     "server": ("server.txt", "build.txt", "uv.txt"),
     "hub": ("hub.txt", "build.txt", "uv.txt"),
-    "test": ("test.txt", "build.txt", "uv.txt", "torch.txt"),
+    "test": ("test.txt", "build.txt", "uv.txt"),
 }
+# A team's own user may not write into the environment: what is not compiled now, each server compiles.
+COMPILED = "--compile-bytecode"
 PROXY = [ROOT / "hub_config/proxy" / name for name in ("package.json", "package-lock.json")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 INSTALL_PROXY = ROOT / "scripts" / "proxy.py"
@@ -87,6 +88,16 @@ def ensure_browser() -> None:
     )
 
 
+def ensure_bubblewrap() -> None:
+    """What keeps teams apart where root does not (Linux): its tests need it, everything else goes on."""
+    if sys.platform.startswith("linux") and shutil.which("bwrap") is None:
+        missing = "bubblewrap was not found, so the tests of servers without root are left out"
+        try:
+            ensure_system_package("bubblewrap", missing, "Install your system's package bubblewrap.")
+        except SetupFailed as failure:
+            say(f"note: {failure}")
+
+
 def ensure_venv() -> None:
     config = VENV / "pyvenv.cfg"
     if config.exists() and works("pip"):
@@ -130,9 +141,9 @@ def install_locked(names: tuple[str, ...]) -> str:
     files = [part for name in names for part in ("-r", str(REQUIREMENTS / name))]
     try:
         pip(*hashed, "-r", str(REQUIREMENTS / "uv.txt"), step="fetching the installer (uv)")
-        uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", python(), *hashed, *files]
+        uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", python(), COMPILED]
         env = {"UV_HTTP_TIMEOUT": "120", "UV_HTTP_RETRIES": "6", **index_of_pip()}
-        run(uv, f"installing {', '.join(names)}", attempts=2, extra_env=env)
+        run([*uv, *hashed, *files], f"installing {', '.join(names)}", attempts=2, extra_env=env)
         return "uv"
     except SetupFailed as failure:
         if "No package index" in str(failure):
@@ -143,29 +154,16 @@ def install_locked(names: tuple[str, ...]) -> str:
 
 
 def install_project() -> None:
+    own = [str(ROOT / name) for name in ("goat", "hub_config", "scoring_service")]
+    run([python(), "-m", "compileall", "-q", *own], "compiling the project")
     editable = ("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     pip(*editable, step="installing the project itself (editable)")
     say("the project itself (editable): commands goat and goat-server")
 
 
-def install_torch() -> None:
-    # With pip, not uv: pip looks wherever its configuration points (a folder of wheels, a mirror).
-    say("PyTorch (large; README, 'PyTorch', tells how to get the small CPU build) …")
-    pip(
-        *shlex.split(os.environ.get(TORCH_ARGS, "")),
-        "-r",
-        str(REQUIREMENTS / "torch.txt"),
-        step="installing PyTorch",
-    )
-    answer = run([python(), "-c", "import torch; print(torch.__version__)"], "trying PyTorch")
-    say(f"PyTorch {answer.strip()}")
-
-
 def digest_of(name: str) -> str:
     """What decides the content of a set: Python, the pinned files, the project's metadata."""
-    digest = hashlib.sha256(
-        f"{sys.version}|{ROOT}|{VENV}|{os.environ.get(TORCH_ARGS, '')}|{WITH_TORCH}".encode()
-    )
+    digest = hashlib.sha256(f"{sys.version}|{ROOT}|{VENV}".encode())
     scripts = [ROOT / "pyproject.toml", Path(__file__), INSTALL_PROXY, *PROXY]
     for path in [*(REQUIREMENTS / file for file in SETS[name]), *scripts]:
         digest.update(path.read_bytes())
@@ -202,17 +200,20 @@ def one_at_a_time() -> Iterator[None]:
 def set_up(name: str) -> None:
     """Bring the environment to the state that the set names. Raises `SetupFailed`."""
     # Each set contains the ones before it at the same versions.
-    if any(is_current(larger) for larger in list(SETS)[list(SETS).index(name) :]):
-        return
+    if not any(is_current(larger) for larger in list(SETS)[list(SETS).index(name) :]):
+        install(name)
+    if name != "server":
+        pytorch.ensure(install_locked, needed=name == "test")
+
+
+def install(name: str) -> None:
     ensure_venv()
     STAMPS.mkdir(parents=True, exist_ok=True)
-    locked = tuple(file for file in SETS[name] if file not in ("torch.txt", "uv.txt"))
+    locked = tuple(file for file in SETS[name] if file != "uv.txt")
     installer = install_locked(locked)
     say(f"{name} set installed from pinned, hashed files (by {installer})")
     if name != "server":
         run([python(), str(INSTALL_PROXY)], "installing the hub's proxy with npm", attempts=2)
-    if name == "test" or WITH_TORCH:
-        install_torch()
     install_project()
     (STAMPS / f"{name}.stamp").write_text(digest_of(name))
     say("environment ready")
@@ -227,6 +228,7 @@ def main() -> int:
         with one_at_a_time():
             if more:  # first: who has to install something by hand hears it at once
                 ensure_browser()
+                ensure_bubblewrap()
             set_up(name)
     except SetupFailed as failure:
         say("set-up stopped")
