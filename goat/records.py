@@ -55,6 +55,21 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An account of a team: the team's shared login, or a person with a login of their own."""
+
+    name: str
+    team_name: str
+    event: str
+    shared: bool
+    """The team's own login, of the team's name; it goes only with the team."""
+    submissions: int
+    """How many of the team's submissions this account sent."""
+    password: str | None = None
+    """The generated password, in the reply to its creation only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DataFile:
     """One downloadable archive of a challenge; ``sha256`` names and verifies it."""
 

@@ -14,6 +14,7 @@ from scoring_service.store import Store
 from scoring_service.submissions.acceptance import Acceptance
 from scoring_service.submissions.lifecycle import Lifecycle
 from scoring_service.submissions.service import SubmissionService
+from scoring_service.teams.members import MemberService
 from scoring_service.teams.service import TeamService
 
 
@@ -25,6 +26,7 @@ class Services:
     doorbell: Doorbell
     changes: Changes
     teams: TeamService
+    members: MemberService
     events: EventService
     acceptance: Acceptance
     submissions: SubmissionService
@@ -52,6 +54,7 @@ def build_services(
         doorbell=doorbell,
         changes=changes,
         teams=TeamService(db, changes, event),
+        members=MemberService(db, event),
         events=EventService(db, store, changes, settings.data_folder, event),
         acceptance=Acceptance(db, store, doorbell, changes, event, settings.max_attempts),
         submissions=SubmissionService(db, doorbell, changes, event, settings.max_attempts),

@@ -11,6 +11,10 @@ from scoring_service.migrations import migrate
 from scoring_service.services import Services, build_services
 from scoring_service.settings import Settings
 
+ACTOR = "goat-server"
+"""Who the audit names for what was done on the server's terminal."""
+event_option = click.option("--event", help="Event id; the default event if not given.")
+
 
 @contextmanager
 def services() -> Iterator[Services]:

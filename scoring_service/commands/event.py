@@ -6,10 +6,9 @@ from pathlib import Path
 
 import click
 
-from scoring_service.commands._open import services, table
+from scoring_service.commands._open import ACTOR, services, table
 from scoring_service.events.spec import load
 
-ACTOR = "goat-server"
 LIBRARY = Path(__file__).parent.parent / "events" / "library"
 
 

@@ -21,6 +21,7 @@ def command(challenge: str | None, state: str | None, limit: int) -> None:
             (
                 r.id,
                 r.team_name,
+                r.account,
                 r.challenge,
                 r.mode,
                 r.state,
@@ -30,4 +31,6 @@ def command(challenge: str | None, state: str | None, limit: int) -> None:
             )
             for r in s.submissions.all(SYSTEM, challenge=challenge, state=state, limit=limit)
         ]
-    table(rows, ("ID", "TEAM", "CHALLENGE", "MODE", "STATE", "SHOWN", "SUBMITTED (UTC)", "VERDICT"))
+    table(
+        rows, ("ID", "TEAM", "ACCOUNT", "CHALLENGE", "MODE", "STATE", "SHOWN", "SUBMITTED (UTC)", "VERDICT")
+    )

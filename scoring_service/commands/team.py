@@ -1,16 +1,14 @@
-"""Add, import, list, ban and delete teams."""
+"""Add, import, list, ban and delete teams; `member` looks after the people in them."""
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 
 import click
 
-from scoring_service.commands._open import services, table
-
-ACTOR = "goat-server"
-event_option = click.option("--event", help="Event id; the default event if not given.")
+from scoring_service.commands import _member
+from scoring_service.commands._open import ACTOR, event_option, services, table
+from scoring_service.teams.passwords import new_password
 
 
 @click.group()
@@ -24,7 +22,7 @@ def command() -> None:
 @event_option
 def add(name: str, password: str | None, event: str | None) -> None:
     """Create a team and its login of the same name."""
-    chosen = password or secrets.token_urlsafe(9)
+    chosen = password or new_password()
     with services() as s:
         team = s.teams.add(name, chosen, event=event, actor=ACTOR)
     click.echo(f"Team {team.name} is in the event {team.event}.")
@@ -89,3 +87,6 @@ def delete(name: str, force: bool, event: str | None) -> None:
     with services() as s:
         s.teams.delete(name, event=event, force=force, actor=ACTOR)
     click.echo(f"{name} is deleted.")
+
+
+command.add_command(_member.command, "member")

@@ -23,7 +23,7 @@ from scoring_service.store import Store
 from scoring_service.submissions import repository
 from scoring_service.submissions.record import as_record
 from scoring_service.teams.identity import Identity
-from scoring_service.teams.repository import lock_team
+from scoring_service.teams.repository import is_member, lock_team
 
 log = logging.getLogger(__name__)
 
@@ -94,8 +94,8 @@ class Acceptance:
 
         Returns the submission and whether it is new: the same key or the same bytes again give the
         submission that is already there. Raises `DeadlinePassed`, `LimitReached`, `Conflict`, `TooLarge`,
-        `Forbidden` (banned or deleted since the upload was opened), and the file is gone then, unless
-        something else needs the same bytes: a refusal must not fill the disk.
+        `Forbidden` (banned, removed or deleted since the upload was opened), and the file is gone then,
+        unless something else needs the same bytes: a refusal must not fill the disk.
         """
         try:
             found, new = self._accept(ticket, sha256, size, filename, idempotency_key)
@@ -121,6 +121,8 @@ class Acceptance:
             )
         with self.db.write() as session:
             _require_still_welcome(ticket.identity, lock_team(session, ticket.team_id))
+            if not is_member(session, ticket.identity.account_id, ticket.team_id):
+                raise Forbidden("You are not in this team any more; nothing was accepted.")
             challenge, _ = challenge_by_id(session, ticket.challenge_id)
             known = self._known(session, ticket, key, sha256)
             if known is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,11 @@ WAIT_S = 5.0
 
 _hasher = PasswordHasher()
 _slots = threading.BoundedSemaphore(CONCURRENT_HASHES)
+
+
+def new_password() -> str:
+    """A password that nobody has to invent: 12 characters that can be typed."""
+    return secrets.token_urlsafe(9)
 
 
 @contextmanager

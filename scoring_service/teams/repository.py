@@ -54,6 +54,40 @@ def team_by_name(session: Session, event_id: str, name: str) -> Team | None:
     )
 
 
+def is_a_teams_name(session: Session, name: str) -> bool:
+    """Whether a team of any event has this name: then the login of this name is that team's."""
+    query = select(Team.id).where(func.lower(Team.name) == name.lower()).limit(1)
+    return session.scalar(query) is not None
+
+
+def members(session: Session, team_id: str) -> Sequence[Row[Account, int]]:
+    """A team's accounts with the number of the team's submissions that each sent, oldest first."""
+    sent = (
+        select(func.count())
+        .where(Submission.account_id == Account.id, Submission.team_id == team_id)
+        .correlate(Account)
+        .scalar_subquery()
+    )
+    query = select(Account, sent).join(Membership, Membership.account_id == Account.id)
+    return session.execute(
+        query.where(Membership.team_id == team_id).order_by(Account.created_at, Account.name)
+    ).all()
+
+
+def places(session: Session, account_id: str) -> Sequence[Row[Membership, Team]]:
+    """The account's memberships, one per event at most, each with its team."""
+    return session.execute(
+        select(Membership, Team)
+        .join(Team, Team.id == Membership.team_id)
+        .where(Membership.account_id == account_id)
+    ).all()
+
+
+def is_member(session: Session, account_id: str, team_id: str) -> bool:
+    query = select(Membership.id).where(Membership.account_id == account_id, Membership.team_id == team_id)
+    return session.scalar(query) is not None
+
+
 def teams(session: Session, event_id: str) -> Sequence[Row[Team, int, int]]:
     """Every team with its numbers of members and submissions, by name."""
     members = select(func.count()).where(Membership.team_id == Team.id).correlate(Team).scalar_subquery()

@@ -16,7 +16,7 @@ from scoring_service.db import Database, IntegrityError, Session
 from scoring_service.events.repository import event_by_slug
 from scoring_service.leaderboard import standings
 from scoring_service.leaderboard.repository import bump_board
-from scoring_service.models import Account, Membership, Team
+from scoring_service.models import Account, Event, Membership, Team
 from scoring_service.ports import Changes
 from scoring_service.teams import repository
 from scoring_service.teams.identity import Identity
@@ -46,13 +46,18 @@ class TeamService:
             raise NotAuthenticated(WRONG_LOGIN)
         return self.identify(account.id, account.token_version)
 
-    def identify_by_name(self, name: str) -> Identity:
-        """The account that the hub knows by this name. Raises `NotAuthenticated` if there is none."""
+    def named(self, name: str) -> Identity | None:
+        """The account of this name, whatever its case; None if there is none."""
         with self.db.read() as session:
             account = repository.account_by_name(session, name)
-        if account is None:
+        return None if account is None else self.identify(account.id, account.token_version)
+
+    def identify_by_name(self, name: str) -> Identity:
+        """The account that the hub knows by this name. Raises `NotAuthenticated` if there is none."""
+        identity = self.named(name)
+        if identity is None:
             raise NotAuthenticated("The hub's login is not known here (any more). Ask the organiser.")
-        return self.identify(account.id, account.token_version)
+        return identity
 
     def identify(self, account_id: str, token_version: int) -> Identity:
         """The account behind a token. Raises `NotAuthenticated` if it is gone or its password changed."""
@@ -76,9 +81,9 @@ class TeamService:
 
     def add_organiser(self, name: str, password: str) -> None:
         """Create an organiser's account. Raises `Conflict` if the name is taken."""
-        _check_name(name)
+        check_name(name)
         hashed = hash_password(password)
-        with _one_of_a_name(name), self.db.write() as session:
+        with one_of_a_name(name), self.db.write() as session:
             if repository.account_by_name(session, name):
                 raise Conflict(f"The name {name} is taken.")
             session.add(
@@ -90,9 +95,9 @@ class TeamService:
         self, name: str, password: str, *, event: str | None = None, actor: str = "system"
     ) -> records.Team:
         """Create a team with a login of the same name in an event (default: the default event)."""
-        _check_name(name)
+        check_name(name)
         hashed = hash_password(password)
-        with _one_of_a_name(name), self.db.write() as session:
+        with one_of_a_name(name), self.db.write() as session:
             found = event_by_slug(session, event or self.default_event)
             if repository.account_by_name(session, name) or repository.team_by_name(session, found.id, name):
                 raise Conflict(f"The name {name} is taken.", name=name)
@@ -144,7 +149,7 @@ class TeamService:
     def ban(self, name: str, banned: bool, *, event: str | None = None, actor: str = "system") -> None:
         """Bar a team from the event and its boards, or let it in again; nothing is deleted."""
         with self.db.write() as session:
-            team = self._team(session, name, event)
+            team = find_team(session, name, event or self.default_event)[0]
             repository.lock_team(session, team.id)
             team.banned = banned
             session.flush()
@@ -157,7 +162,7 @@ class TeamService:
     ) -> None:
         """Delete a team and its login. One with submissions only with ``force``: they go with it."""
         with self.db.write() as session:
-            team = self._team(session, name, event)
+            team = find_team(session, name, event or self.default_event)[0]
             repository.lock_team(session, team.id)
             count = repository.submission_count(session, team.id)
             if count and not force:
@@ -172,12 +177,14 @@ class TeamService:
             audit.note(session, self.db.clock, actor, "team.delete", name, submissions=count)
         self.changes.announce()
 
-    def _team(self, session: Session, name: str, event: str | None) -> Team:
-        found = event_by_slug(session, event or self.default_event)
-        team = repository.team_by_name(session, found.id, name)
-        if team is None:
-            raise NotFound(f"There is no team {name} in the event {found.slug}.")
-        return team
+
+def find_team(session: Session, name: str, event: str) -> tuple[Team, Event]:
+    """A team of an event, whatever the name's case. Raises `NotFound`."""
+    found = event_by_slug(session, event)
+    team = repository.team_by_name(session, found.id, name)
+    if team is None:
+        raise NotFound(f"There is no team {name} in the event {found.slug}.")
+    return team, found
 
 
 def _record(team: Team, event: str, *, members: int, submissions: int) -> records.Team:
@@ -193,7 +200,7 @@ def _record(team: Team, event: str, *, members: int, submissions: int) -> record
 
 
 @contextmanager
-def _one_of_a_name(name: str) -> Iterator[None]:
+def one_of_a_name(name: str) -> Iterator[None]:
     """Of two who take a name at the same moment (PostgreSQL), the database lets one."""
     try:
         yield
@@ -201,7 +208,7 @@ def _one_of_a_name(name: str) -> Iterator[None]:
         raise Conflict(f"The name {name} is taken.", name=name) from error
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
     if not NAME.fullmatch(name):
         raise Invalid(f"A name has {NAME_RULE}.", field="name")
 

@@ -10,18 +10,20 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from goat.errors import Invalid
-from goat.records import Board, Challenge, Submission, Team
+from goat.records import Board, Challenge, Member, Submission, Team
 from scoring_service.doors.http import describe
 from scoring_service.doors.http.boards import BoardRequest, board_response
 from scoring_service.doors.http.encoding import Json
 from scoring_service.doors.http.guard import Known, OrganiserRoute, documented_bearer
 from scoring_service.doors.http.schemas import (
+    AccountName,
     Ban,
     Before,
     ChallengeFilter,
     ChallengeId,
     EventFilter,
     ManualScore,
+    NewMember,
     NewTeam,
     PageSize,
     SettingsChange,
@@ -119,6 +121,47 @@ def delete_team(
 ) -> Response:
     """Delete a team and its login; with submissions only by `force`."""
     door.services.teams.delete(team, event=event, force=force, actor=caller.name)
+    door.authenticator.forget()
+    return Response(status_code=204)
+
+
+@router.get(
+    "/teams/{team}/members",
+    response_model=list[Member],
+    responses=describe.reply([describe.MEMBER]) | describe.problems(401, 403, 404),
+)
+def list_members(team: TeamName, services: TheServices, event: EventFilter = None) -> Response:
+    """A team's own login and the people who have one of their own."""
+    return Json(services.members.list(team, event=event))
+
+
+@router.post(
+    "/teams/{team}/members",
+    response_model=Member,
+    status_code=201,
+    responses=describe.reply(describe.MEMBER | {"password": "k3Jx_9a-QpZ4"}, status=201)
+    | describe.problems(401, 403, 404, 409),
+)
+def add_member(
+    team: TeamName, body: NewMember, caller: Known, door: TheDoor, event: EventFilter = None
+) -> Response:
+    """A person with a login of its own in a team; a generated password is shown this once."""
+    added = door.services.members.add(team, body.name, body.password, event=event, actor=caller.name)
+    door.authenticator.forget()
+    return Json(added, 201)
+
+
+@router.delete(
+    "/teams/{team}/members/{account}",
+    status_code=204,
+    response_class=Response,
+    responses=describe.nothing("Removed") | describe.problems(401, 403, 404, 409),
+)
+def remove_member(
+    team: TeamName, account: AccountName, caller: Known, door: TheDoor, event: EventFilter = None
+) -> Response:
+    """End a person's membership and logins at once; what it submitted stays the team's."""
+    door.services.members.remove(team, account, event=event, actor=caller.name)
     door.authenticator.forget()
     return Response(status_code=204)
 

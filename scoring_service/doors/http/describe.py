@@ -8,6 +8,14 @@ Responses = dict[int | str, dict[str, Any]]
 
 TOKEN = {"access_token": "eyJhbGciOi…", "token_type": "bearer", "expires_at": "2026-11-24T09:00:00Z"}
 ME = {"name": "team_awesome", "role": "participant", "event": "photographs", "team_name": "team_awesome"}
+MEMBER = {
+    "name": "ada",
+    "team_name": "team_awesome",
+    "event": "photographs",
+    "shared": False,
+    "submissions": 0,
+    "password": None,
+}
 TEAM = {
     "id": "8d2f6c01b7a94e55d3c0",
     "name": "team_awesome",

@@ -27,8 +27,10 @@ FRESH_S = 5.0
 CACHED_TOKENS = 4096
 SMALL_BODY_BYTES = 1 << 20
 SMALL_BODY_S = 30.0
+HUB_SECRET = "x-goat-hub"  # noqa: S105 - the name of a header
+"""Header with the secret that the hub and we share."""
 
-Access = Literal["anyone", "account", "organiser"]
+Access = Literal["anyone", "account", "organiser", "hub"]
 
 
 class Authenticator:
@@ -109,9 +111,14 @@ class GuardedRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def guarded(request: Request) -> Response:
-            authenticator: Authenticator = request.app.state.door.authenticator
+            door = request.app.state.door
+            authenticator: Authenticator = door.authenticator
+            if self.access == "hub" and not (
+                door.hub_link and door.hub_link.is_hub(request.headers.get(HUB_SECRET, ""))
+            ):
+                raise NotAuthenticated("Only the hub beside this service may ask that.")
             identity = await authenticator.identity(authorization_of(request.scope))
-            if self.access != "anyone" and identity is None:
+            if self.access not in ("anyone", "hub") and identity is None:
                 raise NotAuthenticated(
                     "Log in first: POST /auth/login, then send 'Authorization: Bearer <token>'."
                 )
@@ -168,6 +175,12 @@ class OrganiserRoute(GuardedRoute):
     """For organisers."""
 
     access = "organiser"
+
+
+class HubRoute(GuardedRoute):
+    """For the hub beside us, which knows the shared secret; for nobody else, organisers included."""
+
+    access = "hub"
 
 
 # The scheme only documents; the routes' classes above decide.

@@ -21,6 +21,7 @@ ChallengeId = Annotated[
 ]
 SubmissionId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$", examples=["3f1c9a6b2d4e5f60718a"])]
 TeamName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$", examples=["team_awesome"])]
+AccountName = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$", examples=["ada"])]
 ChallengeFilter = Annotated[str | None, Query(pattern=r"^[A-Za-z0-9:-]{1,130}$", examples=["task1"])]
 EventFilter = Annotated[
     str | None, Query(pattern=r"^[a-z0-9-]{1,64}$", description="default: the default event")
@@ -58,6 +59,14 @@ class NewTeam(BaseModel):
     model_config = _example({"name": "team_awesome", "password": "my_password"})
     name: Name
     password: Password
+
+
+class NewMember(BaseModel):
+    """Without a password one is generated; it is in the reply, this once."""
+
+    model_config = _example({"name": "ada"})
+    name: Name
+    password: Password | None = None
 
 
 class SettingsChange(BaseModel):

@@ -11,7 +11,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from scoring_service.doors.http.guard import AnyoneRoute, GuardedRoute, OrganiserRoute
+from scoring_service.doors.http.guard import AnyoneRoute, GuardedRoute, HubRoute, OrganiserRoute
 from scoring_service.models import PrivateScore
 from tests.scoring_service.doors.http.conftest import Site
 from tests.scoring_service.world import PASSWORD, submission_zip
@@ -37,6 +37,7 @@ BODIES: dict[str, object] = {
     "PUT /v1/submissions/{submission}/selected": {"selected": True},
     "POST /admin/teams": {"name": "team_new", "password": PASSWORD},
     "PUT /admin/teams/{team}/banned": {"banned": False},
+    "POST /admin/teams/{team}/members": {"name": "grace", "password": PASSWORD},
     "PUT /admin/settings": {"challenge": "task1", "freeze": False},
     "POST /admin/manual-scores": {"team_name": "team_a", "name": "talk", "value": 3},
 }
@@ -99,6 +100,9 @@ def stage(site: Site) -> Stage:
         limits={"at_once": None},
     )
     callers = {"anonymous": {}, "team_a": site.team("team_a"), "team_b": site.team("team_b")}
+    world.services.members.add("team_a", "ada", PASSWORD)
+    world.services.members.add("team_b", "bob", PASSWORD)
+    callers |= {"member_a": site.login("ada"), "member_b": site.login("bob")}
     callers["organiser"] = site.organiser()
     ids = []
     for noise, seed in ((0.1, 1), (0.05, 2)):
@@ -127,6 +131,7 @@ def stage(site: Site) -> Stage:
 def call(stage: Stage, entry: Entry, headers: dict[str, str]) -> httpx.Response:
     """Call a route about team A's things."""
     values = {"challenge": "task1", "submission": stage.of_a[0], "team": "team_a", "name": "eval.zip"}
+    values["account"] = "ada"
     path = re.sub(r"{(\w+)}", lambda found: values[found[1]], entry.path)
     where, http = str(entry), stage.site.http
     if path == ENDLESS:
@@ -155,14 +160,35 @@ def test_nobody_without_a_login_gets_beyond_the_open_routes(stage: Stage) -> Non
             assert reply.status_code == 401, (str(entry), reply.text)
 
 
-def test_a_team_never_gets_into_an_organisers_route(stage: Stage) -> None:
+@pytest.mark.parametrize("caller", ["team_a", "member_a"])
+def test_a_team_never_gets_into_an_organisers_route(stage: Stage, caller: str) -> None:
     for entry in entries(stage.site.app):
         if isinstance(entry.route, OrganiserRoute):
-            reply = call(stage, entry, stage.callers["team_a"])
+            reply = call(stage, entry, stage.callers[caller])
             assert reply.status_code == 403, (str(entry), reply.text)
 
 
-@pytest.mark.parametrize("caller", ["anonymous", "team_a", "team_b"])
+@pytest.mark.parametrize("caller", ["anonymous", "team_a", "member_a", "organiser"])
+def test_nobody_but_the_hub_gets_into_the_hubs_routes(stage: Stage, caller: str) -> None:
+    found = [entry for entry in entries(stage.site.app) if isinstance(entry.route, HubRoute)]
+    assert [str(entry) for entry in found] == ["GET /auth/accounts/{account}"]
+    for entry in found:
+        for secret in ({}, {"X-Goat-Hub": ""}, {"X-Goat-Hub": "guess"}):
+            reply = call(stage, entry, stage.callers[caller] | secret)
+            assert reply.status_code == 401, (str(entry), reply.text)
+
+
+def test_a_member_reaches_exactly_what_its_team_does(stage: Stage) -> None:
+    for entry in entries(stage.site.app):
+        if entry.method == "GET":
+            replies = [call(stage, entry, stage.callers[caller]) for caller in ("team_a", "member_a")]
+            assert replies[0].status_code == replies[1].status_code, str(entry)
+            if str(entry) != "GET /auth/me":  # whose token it is
+                texts = [re.sub(r'"\d{4}-\d\d-\d\dT[^"]*"', "", reply.text) for reply in replies]  # clocks
+                assert texts[0] == texts[1], str(entry)
+
+
+@pytest.mark.parametrize("caller", ["anonymous", "team_a", "member_a", "team_b"])
 def test_private_values_reach_no_participant_before_the_reveal(stage: Stage, caller: str) -> None:
     assert len(stage.secrets) >= 3
     for entry in entries(stage.site.app):
@@ -177,7 +203,7 @@ def test_private_values_reach_no_participant_before_the_reveal(stage: Stage, cal
         assert reply.status_code in (401, 403, 422)
 
 
-@pytest.mark.parametrize("caller", ["anonymous", "team_b"])
+@pytest.mark.parametrize("caller", ["anonymous", "team_b", "member_b"])
 def test_nothing_that_is_only_for_one_team_reaches_another(stage: Stage, caller: str) -> None:
     for entry in entries(stage.site.app):
         reply = call(stage, entry, stage.callers[caller])
@@ -201,8 +227,8 @@ def test_organisers_reach_every_route(stage: Stage) -> None:
         allowed = {200, 201, 204, 304, 404, 409} | (
             {403} if not isinstance(entry.route, OrganiserRoute) else set()
         )
-        if str(entry) == "POST /v1/auth/password":
-            allowed = {401}  # the body carries a wrong old password
+        if str(entry) == "POST /v1/auth/password" or isinstance(entry.route, HubRoute):
+            allowed = {401}  # the body carries a wrong old password; the hub asks with a secret of its own
         assert reply.status_code in allowed, (str(entry), reply.status_code, reply.text)
 
 
@@ -280,3 +306,41 @@ def test_a_ban_made_elsewhere_is_in_force_within_five_seconds(site: Site) -> Non
     # Then it is banned here as well
     reply = site.http.get("/v1/submissions", headers=headers)
     assert reply.status_code == 403
+
+
+def test_a_member_removed_here_is_out_with_the_next_request(stage: Stage) -> None:
+    # Given a member who was seen a moment ago
+    member, organiser = stage.callers["member_a"], stage.callers["organiser"]
+    http = stage.site.http
+    assert http.get("/v1/submissions", headers=member).status_code == 200
+    # When an organiser removes it, then nothing is open any more; the team itself goes on
+    assert http.delete("/admin/teams/team_a/members/ada", headers=organiser).status_code == 204
+    assert http.get("/v1/submissions", headers=member).status_code == 401
+    reply = http.post("/v1/challenges/task1/submissions", headers=member, content=submission_zip(seed=9))
+    assert reply.status_code == 401
+    assert http.get("/v1/submissions", headers=stage.callers["team_a"]).status_code == 200
+    # And after a new login it is in no team
+    again = stage.site.login("ada")
+    assert http.get("/auth/me", headers=again).json()["team_name"] is None
+    assert http.get(f"/v1/submissions/{stage.of_a[0]}", headers=again).status_code in (403, 404)
+
+
+def test_a_member_removed_elsewhere_is_out_within_five_seconds(stage: Stage) -> None:
+    member = stage.callers["member_a"]
+    stage.site.http.get("/auth/me", headers=member)
+    stage.site.world.services.members.remove("team_a", "ada")
+    authenticator = stage.site.app.state.door.authenticator
+    before = authenticator._monotonic
+    authenticator._monotonic = lambda: before() + 5.1
+    assert stage.site.http.get("/v1/submissions", headers=member).status_code == 401
+
+
+def test_a_generated_password_is_shown_once_and_to_the_organiser(stage: Stage) -> None:
+    organiser, http = stage.callers["organiser"], stage.site.http
+    made = http.post("/admin/teams/team_a/members", headers=organiser, json={"name": "grace"})
+    assert made.status_code == 201, made.text
+    password = made.json()["password"]
+    assert http.get("/auth/me", headers=stage.site.login("grace", password)).json()["team_name"] == "team_a"
+    listed = http.get("/admin/teams/team_a/members", headers=organiser)
+    assert [m["name"] for m in listed.json()] == ["team_a", "ada", "grace"]
+    assert password not in listed.text
