@@ -1,17 +1,16 @@
-"""A JupyterLab and a browser on this machine. Without a browser the tests fail: they are no option."""
+"""JupyterLab, the whole hub, and a browser on this machine."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,11 @@ import pytest
 
 from goat.client import Client
 from scoring_service.services import Services
+from tests.browser.chromium import artefacts, chromium
 from tests.browser.hackathon import Hackathon, hackathon
+from tests.browser.notebook import BOOK, Notebook, book
+from tests.browser.venue import Person, Venue, open_venue
+from tests.hub.site import TEAM_A, TEAM_B
 from tests.scoring_service.conftest import (  # noqa: F401  # fixtures
     cheap_password_hashes,
     sqlite_services,
@@ -28,76 +31,74 @@ from tests.scoring_service.conftest import (  # noqa: F401  # fixtures
 )
 from tests.scoring_service.world import PASSWORD
 
-FLAGS = (
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-SHOTS = Path(__file__).parents[2] / "build" / "screenshots"
-READY = """() => {
-  const context = window.jupyterapp?.shell?.currentWidget?.context?.sessionContext;
-  const kernel = context?.session?.kernel;
-  return context?.isReady && kernel?.connectionStatus === 'connected' && kernel?.status === 'idle';
-}"""
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Closed with the module: while it runs, this thread has an event loop that others would trip over."""
+    with chromium() as found:
+        yield found
 
 
-@dataclass
-class Lab:
-    """A running JupyterLab and one page on it; ``requests`` has the address of everything it asked for."""
+# --- the whole thing --------------------------------------------------------------------------
 
-    url: str
-    folder: Path
-    page: Any
-    requests: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
+
+@pytest.fixture(scope="session")
+def venue() -> Iterator[Venue]:
+    with tempfile.TemporaryDirectory(prefix="goat-venue-") as folder:
+        began = time.monotonic()
+        found = open_venue(Path(folder).resolve())
+        print(f"venue open after {time.monotonic() - began:.1f} s")
+        try:
+            yield found
+        finally:
+            found.site.close()
+
+
+@pytest.fixture(scope="module")
+def ada(venue: Venue, browser: Any) -> Iterator[Person]:
+    """Somebody of the first team, logged in, the server's notebook on the screen."""
+    yield from _arrive(venue, browser, TEAM_A)
+
+
+@pytest.fixture(scope="module")
+def bob(venue: Venue, browser: Any) -> Iterator[Person]:
+    """Somebody of the other team."""
+    yield from _arrive(venue, browser, TEAM_B)
+
+
+def _arrive(venue: Venue, browser: Any, team: str) -> Iterator[Person]:
+    began = time.monotonic()
+    person = Person.arrive(venue, browser, team)
+    print(f"{team}: from the login page to a notebook in {time.monotonic() - began:.1f} s")
+    yield person
+    person.page.context.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
+    """Keep what was on the screens when a test failed."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            if isinstance(value, Notebook):
+                value.page.screenshot(path=str(artefacts() / f"failed-{item.name}-{name}.png"))
+    return report
+
+
+# --- a plain JupyterLab -----------------------------------------------------------------------
+
+
+class Lab(Notebook):
+    """A running JupyterLab in ``folder``, without a hub."""
+
+    def __init__(self, page: Any, url: str, folder: Path) -> None:
+        super().__init__(page, url)
+        self.folder = folder
 
     def open(self, *cells: str) -> None:
         """A notebook of these cells, its kernel ready."""
-        made = [
-            {
-                "cell_type": "code",
-                "id": f"c{at}",
-                "source": cell,
-                "metadata": {},
-                "outputs": [],
-                "execution_count": None,
-            }
-            for at, cell in enumerate(cells)
-        ]
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        content = {"cells": made, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
-        (self.folder / "book.ipynb").write_text(json.dumps(content))
-        self.reload()
-
-    def reload(self) -> None:
-        self.page.goto(f"{self.url}/lab/tree/book.ipynb?reset")
-        self.page.wait_for_function(READY, timeout=120_000)
-
-    def restart_kernel(self) -> None:
-        context = "window.jupyterapp.shell.currentWidget.context.sessionContext"
-        self.page.evaluate(f"async () => {{ await {context}.session.kernel.restart() }}")
-        self.page.wait_for_function(READY, timeout=120_000)
-
-    def command(self, name: str, **arguments: Any) -> None:
-        """Start a command of JupyterLab; its end is not waited for."""
-        self.page.evaluate(
-            f"() => {{ window.jupyterapp.commands.execute({name!r}, {json.dumps(arguments)}) }}"
-        )
-
-    def picture(self, name: str, selector: str) -> None:
-        """Keep how a widget looks, for people: in build/screenshots."""
-        SHOTS.mkdir(parents=True, exist_ok=True)
-        # JupyterLab asks whether it may show news; that is not part of our picture.
-        self.page.add_style_tag(content=".Toastify { display: none }")
-        self.page.locator(selector).first.screenshot(path=str(SHOTS / f"{name}.png"))
-
-    def theme(self, name: str) -> None:
-        """``Light`` or ``Dark``."""
-        self.command("apputils:change-theme", theme=f"JupyterLab {name}")
-        light = "true" if name == "Light" else "false"
-        self.page.wait_for_selector(f"body[data-jp-theme-light='{light}']", state="attached", timeout=60_000)
-
-    def external(self) -> list[str]:
-        return [address for address in self.requests if not address.startswith((self.url, "blob:", "data:"))]
+        (self.folder / BOOK).write_text(json.dumps(book(*cells)))
+        self.show()
 
 
 @pytest.fixture
@@ -109,13 +110,8 @@ def site(sqlite_services: Services, tmp_path: Path) -> Iterator[Hackathon]:  # n
 
 
 @pytest.fixture
-def lab(site: Hackathon, tmp_path: Path) -> Iterator[Lab]:
+def lab(site: Hackathon, tmp_path: Path, browser: Any) -> Iterator[Lab]:
     """JupyterLab for the team ``team_awesome``, without a hub."""
-    from playwright.sync_api import sync_playwright
-
-    names = ("chromium", "chromium-browser", "google-chrome")
-    browser_path = os.environ.get("GOAT_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    assert browser_path, "these tests need a browser: apt-get install chromium (or set GOAT_CHROMIUM)"
     folder = tmp_path / "lab"
     folder.mkdir()
     site.team("team_awesome")
@@ -148,14 +144,9 @@ def lab(site: Hackathon, tmp_path: Path) -> Iterator[Lab]:
     url = f"http://127.0.0.1:{port}"
     try:
         wait_for(f"{url}/api/status")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=browser_path, args=list(FLAGS))
-            page = browser.new_page(viewport={"width": 1200, "height": 1000})
-            found = Lab(url, folder, page)
-            page.on("request", lambda request: found.requests.append(request.url))
-            page.on("pageerror", lambda error: found.errors.append(str(error)))
-            yield found
-            browser.close()
+        page = browser.new_page(viewport={"width": 1200, "height": 1000})
+        yield Lab(page, url, folder)
+        page.close()
     finally:
         server.terminate()
         server.wait(timeout=60)

@@ -25,7 +25,7 @@ def test_the_board_moves_while_a_cell_is_busy_and_is_restored_after_a_reload(
         "import goat, pathlib, time\ngoat.board()",
         "while not pathlib.Path('enough').exists(): time.sleep(0.05)",
     )
-    lab.command("notebook:run-all-cells")
+    lab.run_all()
     page.wait_for_selector(FIRST, timeout=60_000)
     assert page.locator(FIRST).inner_text().split()[2] == "team-0"
     # When another team takes the lead
@@ -35,30 +35,18 @@ def test_the_board_moves_while_a_cell_is_busy_and_is_restored_after_a_reload(
     # on a machine that has nothing else to do; here the time is only written down)
     page.wait_for_selector(f"{FIRST} >> text=team_awesome", timeout=30_000)
     print(f"on the board after {time.monotonic() - scored:.2f} s")
-    assert (
-        page.evaluate(
-            "() => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status"
-        )
-        == "busy"
-    )
+    assert lab.status() == "busy"
     assert page.locator(".goat-own .goat-badge").inner_text() == "you"
     (lab.folder / "enough").touch()
     # And when the page is saved and reloaded, the board is there again with its rows, and goes on living
-    page.wait_for_function(
-        "() => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.status === 'idle'",
-        timeout=30_000,
-    )
-    page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save') }")
+    lab.until_idle()
+    lab.save()
     lab.reload()
     page.wait_for_selector(f"{FIRST} >> text=team_awesome", timeout=30_000)
     site.result("late-team", 0.001)
     page.wait_for_selector(f"{FIRST} >> text=late-team", timeout=30_000)
     # And a chart comes without any request to the outside, whatever subshell the kernel last spoke in
-    page.evaluate(
-        "code => window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel"
-        ".requestExecute({code}).done.then(() => null)",
-        "goat.board().comm._reply_subshell_id = 'gone'",
-    )
+    lab.kernel("goat.board().comm._reply_subshell_id = 'gone'")
     page.get_by_role("tab", name="Over time").click()
     page.wait_for_selector(".goat-chart .main-svg", timeout=60_000)
     assert lab.external() == []
@@ -74,7 +62,7 @@ def test_the_panel_submits_and_five_hundred_rows_take_the_keyboard(lab: Lab, sit
         "d = goat.data()\ndo_nothing(d.eval_inputs, 'answers')\ngoat.panel()",
         "goat.board('task1')",
     )
-    lab.command("notebook:run-all-cells")
+    lab.run_all()
     page.wait_for_selector(FIRST, timeout=60_000)
     # When the answers are submitted with the panel
     page.get_by_role("button", name="Ranked").click()
@@ -98,20 +86,19 @@ def test_the_panel_submits_and_five_hundred_rows_take_the_keyboard(lab: Lab, sit
     page.keyboard.press("Home")
     assert board.locator(".goat-active").get_attribute("aria-rowindex") == "2"
     # And it can be read in both themes (pictures for people) and at narrow width
-    for theme in ("Light", "Dark"):
-        lab.theme(theme)
+    for theme in lab.in_both_themes():
         for widget in ("board", "panel"):
-            lab.picture(f"{widget}-{theme.lower()}", f".goat-{widget}")
+            lab.picture(f"lab-{widget}-{theme}", f".goat-{widget}")
             colours = page.locator(f".goat-{widget}").first.evaluate(
                 "(e) => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
             )
             assert abs(brightness(colours[0]) - brightness(colours[1])) > 125
     page.set_viewport_size({"width": 640, "height": 1000})
-    lab.picture("board-narrow", ".goat-board")
+    lab.picture("lab-board-narrow", ".goat-board")
     assert page.locator(".goat-board").evaluate("(e) => e.scrollWidth <= e.clientWidth + 1")
     # And after a restart of the kernel the same cells bring everything back
     lab.restart_kernel()
-    lab.command("notebook:run-all-cells")
+    lab.run_all()
     page.wait_for_function(
         "() => document.querySelectorAll('.goat-board .goat-body .goat-row').length > 5", timeout=60_000
     )
