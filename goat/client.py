@@ -24,6 +24,7 @@ from goat.errors import Invalid
 from goat.identity import Credentials, service_url
 from goat.records import (
     Board,
+    BoardHistory,
     Challenge,
     DataFile,
     LimitLeft,
@@ -209,6 +210,15 @@ class Client:
         return self._session.call(
             "GET", path, Board, f"ask for the board of {challenge}", params={"split": split}
         )
+
+    def board_history(self, challenge: str, *, top: int = 10, team_name: str | None = None) -> BoardHistory:
+        """How a public board came to be: its best, the first ``top`` teams (at most 30) and one more."""
+        params: dict[str, str | int] = {"top": top}
+        if team_name:
+            params["team_name"] = team_name
+        path = f"{_challenge(challenge)}/leaderboard/history"
+        doing = f"ask how the board of {challenge} came to be"
+        return self._session.call("GET", path, BoardHistory, doing, params=params)
 
     def combined(self) -> Board:
         """The event's combined board over its challenges."""

@@ -109,5 +109,55 @@ def board_figure(
     return figure
 
 
+def course_figure(
+    best: pd.DataFrame,
+    steps: pd.DataFrame,
+    *,
+    unit: str = "",
+    highlight: str | None = None,
+    title: str = "Over time",
+) -> go.Figure:
+    """The board's best score over time, and the teams' ways there.
+
+    Args:
+        best: Columns ``team_name``, ``submitted_at`` (times), ``score``; each row beats the one before.
+        steps: The same columns: improvements of some teams, in order of time.
+        unit: Unit of the score, for the axis.
+        highlight: Name of the team to show in another colour and in front.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    names = [name for name in steps["team_name"].drop_duplicates() if name != highlight]
+    for name in [*names, *([highlight] if highlight in set(steps["team_name"]) else [])]:
+        part = steps[steps["team_name"] == name]
+        own = name == highlight
+        figure.add_scatter(
+            x=part["submitted_at"],
+            y=part["score"],
+            name=markup(name, 40),
+            mode="lines+markers",
+            line={"shape": "hv", "color": _OWN if own else _OTHER, "width": 2.5 if own else 1},
+            marker={"size": 6 if own else 4},
+        )
+    figure.add_scatter(
+        x=best["submitted_at"],
+        y=best["score"],
+        name="best",
+        mode="lines",
+        line={"shape": "hv", "color": _BEST, "width": 2.5},
+        customdata=[markup(name, 40) for name in best["team_name"]],
+        hovertemplate="%{y:.4f} by %{customdata}<extra>best</extra>",
+    )
+    figure.update_layout(
+        title=markup(title),
+        xaxis_title="submitted (UTC)",
+        yaxis_title=_axis("score", unit),
+        legend={"orientation": "h", "y": -0.25},
+        hovermode="closest",
+    )
+    return figure
+
+
 def _axis(name: str, unit: str) -> str:
     return f"{name} ({markup(unit)})" if unit else name

@@ -5,18 +5,21 @@ getLB_chall1(team_name="team_awesome")
 
 import goat
 goat.leaderboard("task1").frame
+goat.leaderboard("task1").history.figure
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from goat.callables import make_callable
 from goat.client import DEFAULT_CHALLENGE, Client
-from goat.figures import board_figure
+from goat.errors import Invalid
+from goat.figures import board_figure, course_figure
 from goat.identity import saved_name
-from goat.records import Board, BoardRow, Split
+from goat.records import Board, BoardHistory, BoardRow, BoardStep, Split
 from goat.text import markup, number, plain
 
 if TYPE_CHECKING:
@@ -29,12 +32,71 @@ COLUMNS = ("rank", "team_name", "score", "submission_id", "submitted_at", "entri
 
 
 @dataclass(frozen=True, repr=False)
+class Course:
+    """How a challenge's public board came to be."""
+
+    history: BoardHistory
+    team_name: str | None = None
+    """The team to point out."""
+
+    @property
+    def frame(self) -> pd.DataFrame:
+        """The improvements of the first teams and of your own, in order of submission: columns
+        ``team_name``, ``submitted_at`` (UTC), ``score`` (the public score from then on)."""
+        return _steps_frame(self.history.steps)
+
+    @property
+    def best(self) -> pd.DataFrame:
+        """Each time that the best score of the whole board improved; columns as in `frame`."""
+        return _steps_frame(self.history.best)
+
+    @property
+    def figure(self) -> go.Figure:
+        """The best score over time, the first teams, and your own in another colour."""
+        title = f"{self.history.challenge} · over time"
+        unit, team = self.history.unit, self.team_name
+        return course_figure(self.best, self.frame, unit=unit, highlight=team, title=title)
+
+    def __len__(self) -> int:
+        return len(self.history.steps)
+
+    def __repr__(self) -> str:
+        unit = self.history.unit
+        lines = (
+            f"{step.submitted_at:%Y-%m-%d %H:%M}  {plain(step.team_name, 40):<24} {number(step.score, unit)}"
+            for step in self.history.best[-20:]
+        )
+        return "\n".join([f"{plain(self.history.challenge)}: the best score over time (UTC)", *lines])
+
+
+def _steps_frame(steps: list[BoardStep]) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = ("team_name", "submitted_at", "score")
+    frame = pd.DataFrame({name: [getattr(step, name) for step in steps] for name in columns})
+    frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True)
+    return frame.astype({"score": "float64"})
+
+
+@dataclass(frozen=True, repr=False)
 class Leaderboard:
     """A challenge's board as it was when it was asked for."""
 
     board: Board
     team_name: str | None = None
     """The team to point out: the one that is logged in, unless another was named."""
+    ask: Callable[[], BoardHistory] | None = field(default=None, compare=False)
+    """Looks up how the board came to be."""
+
+    @property
+    def history(self) -> Course:
+        """How the board came to be, asked of the service when it is wanted.
+
+        Raises `goat.errors.Invalid` for the combined board and for final scores, which have no past.
+        """
+        if self.ask is None:
+            raise Invalid("Only the public board of a challenge has a history.")
+        return Course(self.ask(), self.team_name)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -67,7 +129,8 @@ class Leaderboard:
         return len(self.board.rows)
 
     def __repr__(self) -> str:
-        head = f"{plain(self.board.challenge)} ({self.board.split}, {len(self)} teams)"
+        state = ", frozen" if self.board.frozen else ""
+        head = f"{plain(self.board.challenge)} ({self.board.split}, {len(self)} teams{state})"
         lines = (
             f"{row.rank:>4}  {plain(row.team_name, 40):<24} {number(row.score, self.board.unit)}"
             for row in self.rows()
@@ -84,7 +147,8 @@ class Leaderboard:
         )
         head = "<tr><th>rank</th><th>team</th><th>score</th><th>submitted (UTC)</th><th>entries</th></tr>"
         more = f"; the first {TOP} are shown" if len(self) > TOP else ""
-        caption = f"{self.board.challenge}, {self.board.split}: {len(self)} teams{more}"
+        state = ", frozen" if self.board.frozen else ""
+        caption = f"{self.board.challenge}, {self.board.split}{state}: {len(self)} teams{more}"
         return f"<table><caption>{markup(caption)}</caption>{head}{cells}</table>"
 
 
@@ -130,14 +194,33 @@ def leaderboard(
 ) -> Leaderboard:
     """The board of a challenge; ``combined`` is the event's combined board.
 
-    ``.frame`` is a DataFrame, ``.figure`` a plotly figure. The private split is there after the
-    organiser's reveal. Works without a login where the event's boards are public.
+    ``.frame`` is a DataFrame, ``.figure`` a plotly figure, ``.history`` how it came to be, with both as
+    well. The private split is there after the organiser's reveal. Works without a login where the
+    event's boards are public.
     """
-    if client is None:
-        with Client() as own:
-            return leaderboard(challenge, split=split, team_name=team_name, client=own)
+    if client is not None:
+        return _leaderboard(client, challenge, split, team_name, client.board_history)
+    with Client() as own:
+        return _leaderboard(own, challenge, split, team_name, _asked_anew)
+
+
+def _leaderboard(
+    client: Client,
+    challenge: str,
+    split: Split,
+    team_name: str | None,
+    history: Callable[..., BoardHistory],
+) -> Leaderboard:
     board = client.combined() if challenge == "combined" else client.leaderboard(challenge, split)
-    return Leaderboard(board, team_name or saved_name(client.url))
+    team = team_name or saved_name(client.url)
+    has_one = split == "public" and challenge.rpartition(":")[2] != "combined"
+    ask = (lambda: history(challenge, team_name=team)) if has_one else None
+    return Leaderboard(board, team, ask)
+
+
+def _asked_anew(challenge: str, *, team_name: str | None) -> BoardHistory:
+    with Client() as client:
+        return client.board_history(challenge, team_name=team_name)
 
 
 def getLB_chall1(team_name: str | None = None) -> pd.DataFrame:

@@ -179,6 +179,32 @@ class Board:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BoardStep:
+    """A team's public score became ``score`` by a submission of that moment."""
+
+    team_name: str
+    submitted_at: datetime
+    score: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardHistory:
+    """How a public board came to be: only what stood on it, never a private score."""
+
+    event: str
+    challenge: str
+    version: int
+    """The board's version when this was looked up."""
+    frozen: bool
+    higher_is_better: bool
+    unit: str
+    best: list[BoardStep]
+    """Each time that the best score of the whole board improved, in order of submission."""
+    steps: list[BoardStep]
+    """The improvements of the teams that were asked for, in order of submission."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
     name: str
     length: int

@@ -148,6 +148,15 @@ class Submission(Base):
             postgresql_where=text("state = 'RUNNING'"),
         ),
         Index("ix_submissions_changed_at", "changed_at"),
+        # What moved a team upwards: a board's course reads these and nothing else.
+        Index(
+            "ix_submissions_improved",
+            "challenge_id",
+            "submitted_at",
+            "id",
+            sqlite_where=text("improved IS 1"),
+            postgresql_where=text("improved IS TRUE"),
+        ),
         CheckConstraint(
             "state IN ('QUEUED','RUNNING','EVALUATED','REJECTED','FAILED','CANCELLED')", name="state"
         ),
@@ -193,6 +202,7 @@ class Submission(Base):
 
 IS_QUEUED = Submission.state == literal("QUEUED", literal_execute=True)
 IS_RUNNING = Submission.state == literal("RUNNING", literal_execute=True)
+IS_IMPROVEMENT = Submission.improved.is_(True)
 """Conditions written out in the SQL: a planner uses a partial index only when it sees its condition."""
 
 

@@ -83,9 +83,17 @@ def verdict_html(error: BaseException) -> str:
     return _box("goat-bad-box", f"That did not work on this machine ({markup(said)}).")
 
 
+def verdict_text(error: BaseException) -> str:
+    """The same to be read aloud."""
+    if isinstance(error, Rejection):
+        listed = " ".join(plain(problem.message) for problem in error.problems[:SHOWN_PROBLEMS])
+        return f"{len(error.problems)} to change. {listed}"
+    return plain(error) if isinstance(error, GoatError) else f"That did not work: {plain(error, 300)}"
+
+
 def good_html(sentence: str) -> str:
     return _box("goat-good-box", markup(sentence))
 
 
 def _box(name: str, content: str) -> str:
-    return f"<div class='goat-box {name}' role='status'>{content}</div>"
+    return f"<div class='goat-box {name}'>{content}</div>"

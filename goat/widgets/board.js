@@ -1,7 +1,14 @@
 // The live board. The model's `tables` is the truth; changes are applied to it as they come.
-// A row is [key, name, rank, score, entries, seconds after start, rank when opened].
+// A row is [key, name, rank, score, entries, seconds after start, rank that it is compared with].
 
 const [KEY, NAME, RANK, SCORE, ENTRIES, TIME, WAS] = [0, 1, 2, 3, 4, 5, 6];
+const REDRAW_MS = 1000;
+
+/** The figures that a board may offer: a title, and what to draw of a table with the sentence that says it. */
+const FIGURES = {
+  time: { title: "Over time", make: timeFigure },
+  distribution: { title: "Distribution", make: spreadFigure },
+};
 
 /** The rows after a change: the twin of `apply` in rows.py. */
 function applyChange(rows, change) {
@@ -22,6 +29,22 @@ function applyChange(rows, change) {
   return next.map((row, at) => (row[RANK] === ranks[at] ? row : row.with(RANK, ranks[at])));
 }
 
+/** The board's course with what the new rows say: the twin of `_go_on` in rows.py. */
+function goOn(table, rows) {
+  if (!table.figures.includes("time")) return {};
+  const known = new Map(table.rows.map((row) => [row[KEY], row[TIME]]));
+  const fresh = rows.filter((row) => row[TIME] > (known.get(row[KEY]) ?? -1)).sort((a, b) => a[TIME] - b[TIME]);
+  const best = [...table.best];
+  const lines = { ...table.lines };
+  const better = (score, line) => !line.length || (table.up ? score > line.at(-1)[1] : score < line.at(-1)[1]);
+  for (const row of fresh) {
+    if (better(row[SCORE], best)) best.push([row[TIME], row[SCORE]]);
+    const line = lines[row[NAME]];
+    if (line && better(row[SCORE], line)) lines[row[NAME]] = [...line, [row[TIME], row[SCORE]]];
+  }
+  return { best, lines };
+}
+
 function initialize({ model }) {
   model.on("msg:custom", (change) => {
     if (change?.b === undefined) return;
@@ -35,50 +58,82 @@ function initialize({ model }) {
     const rows = applyChange(table.rows, change);
     const touched = [];
     for (let at = 0; at < change.c.length; at += 5) touched.push(change.c[at]);
-    const next = { ...table, n: change.n, rows, touched };
+    const next = { ...table, ...goOn(table, rows), n: change.n, rows, touched };
     model.set("tables", tables.with(change.b, next)); // not saved back: the kernel knows it
   });
+}
+
+const shown = (score) => score.toFixed(4);
+const withUnit = (score, table) => `${shown(score)}${table.unit ? ` ${table.unit}` : ""}`;
+
+/** Who leads, and where the own team stands, in words. */
+function standing(table, isOwn) {
+  const first = table.rows[0];
+  const mine = table.rows.find(isOwn);
+  const lead = first ? `Best: ${first[NAME]}, ${withUnit(first[SCORE], table)}.` : "Nobody is on the board yet.";
+  return mine ? `${lead} You: rank ${mine[RANK]} of ${table.rows.length}, ${withUnit(mine[SCORE], table)}.` : lead;
+}
+
+function timeFigure({ table, own, isOwn, team, theme }) {
+  const moved = (steps) => steps.map(([seconds, score]) => [table.start + seconds, score]);
+  const leaders = Object.entries(table.lines).filter(([name]) => name !== team).map(([name, steps]) => [name, moved(steps)]);
+  const best = moved(table.best);
+  const names = { best: "best on the board", own: "your best", points: "your submissions" };
+  const figure = progressFigure({ best, leaders, own, unit: table.unit, up: table.up, theme, names });
+  const from = best.length ? ` It improved ${best.length} times, from ${shown(best[0][1])} to ${shown(best.at(-1)[1])}.` : "";
+  return [figure, `Best score over time.${from} ${standing(table, isOwn)}`];
+}
+
+function spreadFigure({ table, isOwn, theme }) {
+  const scores = table.rows.map((row) => row[SCORE]).sort((a, b) => a - b);
+  const mine = table.rows.find(isOwn);
+  const middle = shown(scores[Math.floor(scores.length / 2)]);
+  const said = `Distribution of the scores of ${scores.length} teams: from ${shown(scores[0])} to ${shown(scores.at(-1))}, the middle one ${middle}.`;
+  return [distributionFigure(scores, mine ? mine[SCORE] : null, table.unit, theme), `${said} ${standing(table, isOwn)}`];
+}
+
+function noteOf(table) {
+  if (table.split === "private") {
+    return "The final ranking: private scores of the submissions that count. ± compares it with the public board.";
+  }
+  return table.frozen ? "Frozen: this board stands still until the final scores are shown. Your own scores go on in goat.history()." : "";
 }
 
 function render({ model, el }) {
   el.classList.add("goat-widget", "goat-board");
   el.setAttribute("data-lm-suppress-shortcuts", "true"); // arrow keys are ours, not the notebook's
-  const view = { board: 0, kind: 0, search: "", rank: null };
+  const view = { search: "", last: new Map(), drawn: 0, timer: 0 };
 
   const problem = make("div", { class: "goat-problem", role: "status", "aria-live": "polite" });
-  const heard = make("div", { class: "goat-sr", role: "status", "aria-live": "polite" });
+  const herald = makeHerald();
   const summary = make("div", { class: "goat-summary" });
+  const note = make("div", { class: "goat-notice" });
   const search = make("input", { type: "search", class: "goat-search", placeholder: "Search teams", "aria-label": "Search teams" });
   const find = make("button", { type: "button", class: "goat-button", text: "Find my team" });
-  const boards = makeTabs("Boards", (index) => {
-    view.board = index;
-    view.rank = null;
-    refresh(false);
-  });
-  const kinds = makeTabs("Views", (index) => {
-    view.kind = index;
-    refresh(false);
-  });
-  const grid = makeGrid("Leaderboard", [
-    { title: "#", name: "goat-rank", hint: "rank", cell: (row, cell) => { cell.textContent = row[RANK]; } },
-    { title: "±", name: "goat-move", hint: "places gained since you opened the board", cell: showMove },
-    { title: "Team", name: "goat-team", cell: showTeam },
-    { title: "Score", name: "goat-score", cell: (row, cell) => { cell.textContent = row[SCORE].toFixed(4); } },
-    { title: "Tries", name: "goat-tries", hint: "scored submissions", cell: (row, cell) => { cell.textContent = row[ENTRIES]; } },
-    { title: "Submitted", name: "goat-time", hint: "in your time", cell: (row, cell) => { cell.textContent = when(row); } },
-  ]);
   const empty = make("div", { class: "goat-empty", text: "Nobody is on the board yet. Be the first!" });
   const chart = make("div", { class: "goat-chart" });
+  const panel = make("div", { role: "tabpanel" });
+  const boards = makeTabs("Boards", panel, () => refresh(false));
+  const kinds = makeTabs("Views", panel, () => refresh(false));
+  const grid = makeGrid(summary, [
+    { title: "#", name: "goat-rank", label: "Rank", cell: (row, cell) => { cell.textContent = row[RANK]; } },
+    { title: "±", name: "goat-move", label: "Places gained", cell: showMove },
+    { title: "Team", name: "goat-team", header: true, cell: showTeam },
+    { title: "Score", name: "goat-score", cell: (row, cell) => { cell.textContent = shown(row[SCORE]); } },
+    { title: "Tries", name: "goat-tries", label: "Scored submissions", cell: (row, cell) => { cell.textContent = row[ENTRIES]; } },
+    { title: "Submitted", name: "goat-time", label: "Submitted (your time)", cell: (row, cell) => { cell.textContent = when(row); } },
+  ]);
+  panel.append(note, grid.element, empty, chart);
   el.append(
-    make("div", { class: "goat-bar" }, boards.element, summary),
+    boards.element,
     make("div", { class: "goat-bar" }, kinds.element, make("div", { class: "goat-tools" }, find, search)),
-    problem, grid.element, empty, chart, heard,
+    problem, summary, panel, herald.element,
   );
 
-  const current = () => model.get("tables")[view.board];
+  const current = () => model.get("tables").find((table) => table.id === boards.chosen);
   const isOwn = (row) => row[NAME] === model.get("team") && row[NAME] !== "";
-  const when = (row) =>
-    new Date((current().start + row[TIME]) * 1000).toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
+  const format = new Intl.DateTimeFormat([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
+  const when = (row) => format.format((current().start + row[TIME]) * 1000);
 
   function showMove(row, cell) {
     const gained = row[WAS] ? row[WAS] - row[RANK] : null;
@@ -93,68 +148,83 @@ function render({ model, el }) {
     cell.replaceChildren(...parts);
   }
 
-  function sentence(table) {
-    const first = table.rows[0];
-    const mine = table.rows.find(isOwn);
-    const unit = table.unit ? ` ${table.unit}` : "";
-    const lead = first ? `Best: ${first[NAME]}, ${first[SCORE].toFixed(4)}${unit}.` : "Nobody is on the board yet.";
-    return mine ? `${lead} You: rank ${mine[RANK]} of ${table.rows.length}, ${mine[SCORE].toFixed(4)}${unit}.` : lead;
-  }
-
   function drawChart(table) {
-    const theme = colours(el);
-    const own = model.get("own")[table.id] ?? [];
-    const points = table.rows.map((row) => [table.start + row[TIME], row[SCORE]]);
-    const mine = table.rows.find(isOwn);
-    const names = { best: "best on the board", own: "your best", points: "your submissions" };
-    const figure = view.kind === 1
-      ? progressFigure(points, own, table.unit, table.up, theme, names)
-      : distributionFigure(table.rows.map((row) => row[SCORE]), mine ? mine[SCORE] : null, table.unit, theme);
-    const what = view.kind === 1 ? "Best score over time." : "Distribution of the teams' scores.";
-    draw(model, chart, figure, `${what} ${sentence(table)}`);
+    clearTimeout(view.timer);
+    view.timer = 0;
+    view.drawn = performance.now();
+    const own = (model.get("own")[table.id] ?? []);
+    const [figure, sentence] = FIGURES[kinds.chosen].make({ table, own, isOwn, team: model.get("team"), theme: colours(el) });
+    draw(model, chart, figure, sentence);
   }
 
+  /** Drawing takes tens of milliseconds: a board that moves many times a second is drawn once in it. */
+  function drawSoon(table, changed) {
+    const rest = view.drawn + REDRAW_MS - performance.now();
+    if (!changed || rest <= 0) drawChart(table);
+    else view.timer ||= setTimeout(() => refresh(false), rest);
+  }
+
+  /** Say what changed on the board that is shown, and for the own team on any. */
   function announce(table) {
-    const mine = table.rows.find(isOwn);
-    const rank = mine ? mine[RANK] : null;
-    if (view.rank !== null && rank !== null && rank !== view.rank) {
-      heard.textContent = `Your team is now at rank ${rank}.`;
+    const [first, mine] = [table.rows[0], table.rows.find(isOwn)];
+    const now = { first: `${first?.[KEY]} ${first?.[SCORE]}`, mine: `${mine?.[RANK]} ${mine?.[SCORE]}` };
+    const last = view.last.get(table.id);
+    view.last.set(table.id, now);
+    if (!last) return;
+    if (mine && now.mine !== last.mine) {
+      herald.say(`${table.id} own`, `${table.title}: your team is at rank ${mine[RANK]} with ${withUnit(mine[SCORE], table)}.`);
     }
-    view.rank = rank;
+    if (first && now.first !== last.first && !isOwn(first) && table.id === boards.chosen) {
+      herald.say(`${table.id} first`, `New best on ${table.title}: ${first[NAME]}, ${withUnit(first[SCORE], table)}.`);
+    }
+  }
+
+  function summarise(table, found) {
+    const all = `${table.rows.length} ${table.rows.length === 1 ? "team" : "teams"}`;
+    const parts = [
+      model.get("tables").length < 2 ? table.title : "",
+      found === null ? all : `${found} of ${all}`,
+      table.frozen ? "frozen" : "",
+      table.unit ? `score in ${table.unit}` : "",
+      table.up ? "" : "lower is better",
+    ];
+    summary.textContent = parts.filter(Boolean).join(" · ");
   }
 
   function refresh(changed) {
     const tables = model.get("tables");
+    boards.set(tables.map((table) => [table.id, table.title]));
     boards.element.hidden = tables.length < 2;
-    const table = tables[view.board];
+    const table = current();
     problem.textContent = model.get("problem");
     problem.hidden = !model.get("problem");
-    const asTable = view.kind === 0;
     const none = !table || !table.rows.length;
+    if (table) kinds.set([["table", "Table"], ...table.figures.filter((name) => FIGURES[name]).map((name) => [name, FIGURES[name].title])]);
+    const asTable = !table || kinds.chosen === "table";
+    kinds.element.hidden = !table;
     grid.element.hidden = !asTable || none;
     chart.hidden = asTable || none;
     empty.hidden = !none;
     find.hidden = !asTable || none || !table.rows.some(isOwn);
     search.hidden = !asTable || none || table.rows.length < 8;
+    note.textContent = table ? noteOf(table) : "";
+    note.hidden = !note.textContent;
+    tables.forEach(announce);
     if (!table) return;
-    const title = tables.length < 2 ? `${table.title} · ` : "";
-    summary.textContent = `${title}${table.rows.length} ${table.rows.length === 1 ? "team" : "teams"}${table.frozen ? " · frozen" : ""}${table.unit ? ` · score in ${table.unit}` : ""}`;
-    if (none) return;
-    announce(table);
-    if (!asTable) {
-      drawChart(table);
-      return;
-    }
+    panel.setAttribute("aria-label", `${table.title}, ${asTable ? "table" : FIGURES[kinds.chosen].title}`);
     const wanted = view.search.trim().toLowerCase();
-    const rows = wanted ? table.rows.filter((row) => row[NAME].toLowerCase().includes(wanted)) : table.rows;
-    grid.show(rows, isOwn, (row) => row[KEY], changed ? table.touched ?? [] : []);
-    if (wanted) summary.textContent = `${rows.length} of ${summary.textContent}`;
+    const rows = wanted && asTable ? table.rows.filter((row) => row[NAME].toLowerCase().includes(wanted)) : table.rows;
+    summarise(table, wanted && asTable ? rows.length : null);
+    if (none) return;
+    if (asTable) grid.show(rows, isOwn, (row) => `${table.id} ${row[KEY]}`, changed ? (table.touched ?? []).map((key) => `${table.id} ${key}`) : []);
+    else drawSoon(table, changed);
   }
 
   search.addEventListener("input", () => {
     view.search = search.value;
-    grid.element.scrollTop = 0;
+    grid.toTop();
     refresh(false);
+    herald.say("search", `${summary.textContent}.`);
   });
   search.addEventListener("keydown", (event) => {
     event.stopPropagation();
@@ -170,20 +240,17 @@ function render({ model, el }) {
     grid.element.focus();
   });
 
-  const tablesChanged = () => {
-    boards.set(model.get("tables").map((table) => table.title));
-    refresh(true);
-  };
+  const tablesChanged = () => refresh(true);
   const otherChanged = () => refresh(false);
   model.on("change:tables", tablesChanged);
   model.on("change:team change:problem change:own", otherChanged);
-  kinds.set(["Table", "Over time", "Distribution"]);
-  boards.set(model.get("tables").map((table) => table.title));
   refresh(false);
   const themed = onTheme(otherChanged);
   return () => {
     model.off("change:tables", tablesChanged);
     model.off("change:team change:problem change:own", otherChanged);
+    clearTimeout(view.timer);
+    herald.destroy();
     grid.destroy();
     themed();
   };

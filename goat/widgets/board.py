@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -17,14 +18,17 @@ from goat.text import plain
 from goat.waiting import reference
 from goat.widgets.assets import source
 from goat.widgets.base import Shown
-from goat.widgets.rows import DIGITS, Table
-from goat.widgets.stream import COMBINED, Live
+from goat.widgets.offers import Offer, offers, own_challenges
+from goat.widgets.rows import DIGITS, TIME, Table
+from goat.widgets.stream import Live, ask_board
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
 _OWN_POINTS = 500
+_LINES = 5
+"""Leading teams whose way is drawn."""
 
 
 class BoardWidget(Shown):
@@ -46,13 +50,16 @@ class BoardWidget(Shown):
     def __init__(self, names: tuple[str, ...] = (), *, live: Live, client: Client) -> None:
         self._boards: dict[str, Board] = {}
         self._shown: dict[str, Table] = {}
+        self._offers: dict[str, Offer] = {}
+        self._hearers: dict[str, Callable[[Board], None]] = {}
+        self._begun = False
+        self._wrong: GoatError | None = None
         self._names = names
         self._silent = False
         self._live = live
         self._changing = threading.RLock()
         super().__init__()
-        with contextlib.suppress(GoatError):  # the thread below says what it is, and tries again
-            self._begin(client)
+        self._begin_here(client)
         live.when_connected(self._begin)
         live.tell_problems(self._said)
         live.listen(self._submission)
@@ -62,6 +69,7 @@ class BoardWidget(Shown):
     def leaderboard(self, board: str | None = None) -> Leaderboard:
         """A board as it is now: the named one, or the first."""
         name = board or next(iter(self._boards), "")
+        name = next((one for one in self._boards if name in (one, one.rpartition(":")[2])), name)
         if name not in self._boards:
             raise NotFound(
                 f"This widget shows no board {name!r}; it shows {', '.join(self._boards) or 'none'}."
@@ -84,47 +92,101 @@ class BoardWidget(Shown):
 
     # --- what is heard ------------------------------------------------------------------------
 
-    def _begin(self, client: Client) -> None:
-        """Find out which boards there are, fill them, and watch them."""
-        if self._shown:
-            return
+    def _begin_here(self, client: Client) -> None:
+        """Begin in the cell that made us. Raises `NotFound` and `Forbidden` for a board that was named."""
         try:
-            self._open(client)
+            self._begin(client)
         except GoatError:
-            self._shown.clear()
-            self._boards.clear()
-            raise
+            return  # an outage: the thread says what it is, and tries again
+        if self._wrong is not None:
+            super().close()
+            raise self._wrong
+        self._begun = True  # the stream, when it opens, need not do the same again at once
 
-    def _open(self, client: Client) -> None:
-        found = {item.id: item for item in client.challenges()}
-        names = self._names or (*found, COMBINED)
-        for name in names:
+    def _begin(self, client: Client) -> None:
+        """Find out which boards there are now, fill them, and watch them."""
+        if self._begun:
+            self._begun = False
+            return
+        found: dict[str, tuple[Offer, Board]] = {}
+        self._wrong = None
+        for offer in offers(own_challenges(client), self._names):
             try:
-                board = client.combined() if name == COMBINED else client.leaderboard(name)
-            except (NotFound, Forbidden):
-                if name == COMBINED and not self._names:
-                    continue  # this event has no combined board
-                raise
-            title = "Combined" if name == COMBINED else getattr(found.get(name), "title", name)
-            self._shown[name] = Table(name, plain(title, 80))
-            self._take(name, board)
+                found[offer.id] = (offer, self._ask(client, offer))
+            except (NotFound, Forbidden) as error:
+                if self._names:
+                    self._wrong = error  # said beside the others: they and their stream go on
         self._own_points(client)
-        for name in self._shown:
-            self._hearers[name] = lambda board, name=name: self._take(name, board)
+        self._offer({name: offer for name, (offer, _) in found.items()})
+        for name, (_, board) in found.items():
+            self._take(name, board)
+        self._tell_courses(client)
+        self._watch()
+
+    @staticmethod
+    def _ask(client: Client, offer: Offer) -> Board:
+        if offer.split == "private":
+            return client.leaderboard(offer.board, "private")
+        return ask_board(client, offer.board)
+
+    def _offer(self, offered: dict[str, Offer]) -> None:
+        """Show these boards and no others, in this order; those that stay keep what they know."""
+        with self._changing:
+            if offered == self._offers:
+                return
+            before, self._offers = self._shown, offered
+            self._shown = {
+                name: before.get(name) or Table(name, offer.title, offer.split)
+                for name, offer in offered.items()
+            }
+            for name, offer in offered.items():
+                self._shown[name].title, self._shown[name].figures = offer.title, offer.figures
+            self._boards = {name: self._boards[name] for name in offered if name in self._boards}
+            if before:
+                self._store(quietly=False)
+
+    def _watch(self) -> None:
+        """Hear of every public board, and of none that is gone."""
+        wanted = {offer.board for offer in self._offers.values()}
+        for name in self._hearers.keys() - wanted:
+            self._live.forget(self._hearers.pop(name))
+        for name in wanted - self._hearers.keys():
+            self._hearers[name] = lambda board, name=name: self._hear(name, board)  # type: ignore[misc]
             self._live.watch(name, self._hearers[name])
 
-    @property
-    def _hearers(self) -> dict[str, Any]:
-        found: dict[str, Any] = self.__dict__.setdefault("_hearers_by_name", {})
-        return found
+    def _hear(self, name: str, board: Board) -> None:
+        """A public board changed; a final board of the same challenge has no event of its own."""
+        for offer in list(self._offers.values()):
+            if offer.board == name and offer.split == "public":
+                self._take(offer.id, board)
+            elif offer.board == name and self._live.client is not None:
+                with contextlib.suppress(GoatError):  # the next connection asks again
+                    self._take(offer.id, self._ask(self._live.client, offer))
+
+    def _tell_courses(self, client: Client) -> None:
+        """How the boards came to be. A chart lacks it where the service cannot tell."""
+        for name, offer in list(self._offers.items()):
+            if TIME not in offer.figures:
+                continue
+            with contextlib.suppress(GoatError):
+                history = client.board_history(offer.board, top=_LINES, team_name=self.team)
+                with self._changing:
+                    if self._shown[name].tell_course(history):
+                        self._store(quietly=False)
 
     def _take(self, name: str, board: Board) -> None:
         with self._changing:
             known = self._boards.get(name)
             if known is not None and known == board:
                 return
+            if name not in self._shown:
+                return  # it was taken away while we heard of it
+            table, offer = self._shown[name], self._offers[name]
+            public = self._boards.get(offer.board) if offer.split == "private" else None
+            if public is not None:
+                table.compare(public)
             self._boards[name] = board
-            change = self._shown[name].show(board)
+            change = table.show(board)
             self._store(quietly=change is not None)
             if change is not None:
                 self.send({"b": list(self._shown).index(name), **change})
@@ -147,7 +209,7 @@ class BoardWidget(Shown):
                 self.send_state("tables")
 
     def _said(self, problem: str) -> None:
-        self.problem = problem
+        self.problem = problem or (plain(self._wrong) if self._wrong else "")
         if not problem and self._live.team:
             self.team = self._live.team
 

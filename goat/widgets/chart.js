@@ -87,17 +87,13 @@ function scoreTitle(unit) {
   return unit ? `score (${escaped(unit)})` : "score";
 }
 
-/** Points [seconds, score] in time order → the best so far. */
+/** Points [seconds, score] → those that beat all before them, in time order. */
 function bestSoFar(points, up) {
-  const x = [];
-  const y = [];
-  for (const [seconds, score] of [...points].sort((a, b) => a[0] - b[0])) {
-    if (!y.length || (up ? score > y.at(-1) : score < y.at(-1))) {
-      x.push(new Date(seconds * 1000));
-      y.push(score);
-    }
+  const steps = [];
+  for (const point of [...points].sort((a, b) => a[0] - b[0])) {
+    if (!steps.length || (up ? point[1] > steps.at(-1)[1] : point[1] < steps.at(-1)[1])) steps.push(point);
   }
-  return { x, y };
+  return steps;
 }
 
 /** Lines that hold until now, so that the last step is seen. */
@@ -107,16 +103,21 @@ function untilNow(line) {
   return { x: [...line.x, end], y: [...line.y, line.y.at(-1)] };
 }
 
-/** Best over time: the board's, and the own team's submissions. */
-function progressFigure(points, own, unit, up, theme, names) {
-  const data = [];
-  const best = untilNow(bestSoFar(points, up));
-  if (points.length) {
-    data.push({ ...best, name: names.best, mode: "lines", line: { shape: "hv", color: theme.best, width: 2 } });
-  }
+/** A line of [seconds, score] steps that only ever improves. */
+function stepLine(steps, name, color, width, more = {}) {
+  const x = steps.map((step) => new Date(step[0] * 1000));
+  const line = untilNow({ x, y: steps.map((step) => step[1]) });
+  return { ...line, name, mode: "lines", line: { shape: "hv", color, width, ...more } };
+}
+
+/** Best over time: the board's, the leading teams', and the own team's submissions. All in [seconds, score]. */
+function progressFigure({ best, leaders, own, unit, up, theme, names }) {
+  const data = leaders.map(([name, steps], at) =>
+    stepLine(steps, escaped(name), theme.soft, 1, { dash: ["solid", "dash", "dot", "dashdot", "longdash"][at % 5] }));
+  if (best.length) data.push(stepLine(best, names.best, theme.best, 2.5));
   if (own.length) {
-    const mine = untilNow(bestSoFar(own, up));
-    data.push({ ...mine, name: names.own, mode: "lines", line: { shape: "hv", color: theme.own, width: 2 } });
+    const mine = bestSoFar(own, up);
+    data.push(stepLine(mine, names.own, theme.own, 2));
     data.push({
       x: own.map((point) => new Date(point[0] * 1000)),
       y: own.map((point) => point[1]),

@@ -12,6 +12,7 @@ import ipywidgets
 from goat.client import Client
 from goat.widgets.assets import source
 from goat.widgets.base import answer_where_asked
+from goat.widgets.herald import Herald
 from goat.widgets.history import HistoryWidget
 from goat.widgets.steps import StepsScreen
 from goat.widgets.stream import Live
@@ -34,7 +35,7 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.facts = ipywidgets.HTML()
         self.task = ipywidgets.HTML()
         self.choose = ipywidgets.Dropdown(description="Challenge", options=[], layout={"display": "none"})
-        self.fetch = ipywidgets.Button(description="Get the data", icon="download", layout={"width": "150px"})
+        self.fetch = ipywidgets.Button(description="Get the data", layout={"width": "150px"})
         self.fetched = ipywidgets.HTML(layout={"flex": "1 1 200px"})
         self.mode = ipywidgets.ToggleButtons(
             options=[("Test run", "test"), ("Ranked", "ranked")],
@@ -43,12 +44,14 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         )
         self.explained = ipywidgets.HTML(layout={"flex": "1 1 200px"})
         self.path = ipywidgets.Combobox(
+            description="Path",
+            style={"description_width": "initial"},
             placeholder="folder or file with your answers",
             tooltip="Path of your answers, seen from this notebook",
             layout=wide,
         )
         self.look = ipywidgets.Button(
-            icon="refresh", tooltip="Look for files again", layout={"width": "36px"}
+            description="Look again", tooltip="look for files again", layout={"width": "96px"}
         )
         self.upload = UploadWidget(self.arrived)
         self.check = ipywidgets.Button(description="1 · Check", tooltip="find what is wrong, here and now")
@@ -58,7 +61,8 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.send = ipywidgets.Button(
             description="3 · Submit", button_style="primary", tooltip="check, upload, score"
         )
-        self.steps = StepsScreen()
+        self.herald = Herald()
+        self.steps = StepsScreen(self.herald.say)
         self.verdict = ipywidgets.HTML()
         self.own = HistoryWidget(challenge or "", live=Silent(), connect=connect)
         self.mode.observe(lambda _change: self.explain(), "value")
@@ -76,7 +80,7 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
             *(_title("Data"), _row(self.fetch, self.fetched)),
             *(_title("Your answers"), _row(self.mode, self.explained), _row(self.path, self.look)),
             *(self.upload, _row(self.check, self.rehearse, self.send), self.steps, self.verdict),
-            *(_title("Your submissions"), self.own),
+            *(_title("Your submissions"), self.own, self.herald),
         ]
 
     def explain(self) -> None:

@@ -13,29 +13,36 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+const newId = () => `goat-${Math.random().toString(36).slice(2)}`;
+
 /**
- * columns: [{ title, name (class), cell(row, element) }]; rows come by `show(rows, isOwn, key)`.
+ * caption: the element that names the table. columns: [{ title, name (class), label (said in full),
+ * header (it names its row), cell(row, element) }]; rows come by `show(rows, isOwn, key)`.
  * Keyboard: arrows, Page Up and Down, Home, End move the active row.
  */
-function makeGrid(label, columns) {
-  const id = `goat-${Math.random().toString(36).slice(2)}`;
+function makeGrid(caption, columns) {
+  const id = newId();
+  caption.id ||= newId();
   const body = make("div", { role: "rowgroup", class: "goat-body" });
   const head = make("div", { role: "row", class: "goat-row goat-head", "aria-rowindex": "1" });
-  for (const column of columns) {
-    head.append(make("div", { role: "columnheader", class: `goat-cell ${column.name}`, text: column.title, title: column.hint }));
-  }
+  columns.forEach((column, at) => {
+    const said = { "aria-label": column.label, title: column.label, "aria-colindex": at + 1 };
+    head.append(make("div", { role: "columnheader", class: `goat-cell ${column.name}`, text: column.title, ...said }));
+  });
   const grid = make(
     "div",
-    { role: "grid", class: "goat-grid", tabindex: "0", "aria-label": label, "aria-colcount": columns.length },
+    { role: "grid", class: "goat-grid", tabindex: "0", "aria-labelledby": caption.id, "aria-colcount": columns.length },
     make("div", { role: "rowgroup", class: "goat-sticky" }, head),
     body,
   );
-  const state = { rows: [], own: () => false, key: (row) => row, active: -1, changed: new Map() };
+  // Where it is scrolled to and how high it is are kept: asking the page for them in the middle of changes
+  // would have it laid out once more each time.
+  const state = { rows: [], own: () => false, key: (row) => row, active: -1, changed: new Map(), top: 0, height: 0, clearing: 0 };
   const made = new Map(); // key → element, kept while in view so that focus and flashes survive
 
   function visible() {
-    const top = Math.max(0, Math.floor(grid.scrollTop / ROW_HEIGHT) - SPARE);
-    const count = Math.ceil((grid.clientHeight || 420) / ROW_HEIGHT) + 2 * SPARE;
+    const top = Math.max(0, Math.floor(state.top / ROW_HEIGHT) - SPARE);
+    const count = Math.ceil((state.height || 420) / ROW_HEIGHT) + 2 * SPARE;
     return [top, Math.min(state.rows.length, top + count)];
   }
 
@@ -50,7 +57,10 @@ function makeGrid(label, columns) {
       let line = made.get(key);
       if (!line) {
         line = make("div", { role: "row", class: "goat-row" });
-        for (const column of columns) line.append(make("div", { role: "gridcell", class: `goat-cell ${column.name}` }));
+        columns.forEach((column, at) => {
+          const role = column.header ? "rowheader" : "gridcell";
+          line.append(make("div", { role, class: `goat-cell ${column.name}`, "aria-colindex": at + 1 }));
+        });
         made.set(key, line);
         body.append(line);
       }
@@ -61,7 +71,10 @@ function makeGrid(label, columns) {
       line.id = `${id}-${index}`;
       line.style.transform = `translateY(${index * ROW_HEIGHT}px)`;
       line.setAttribute("aria-rowindex", index + 2);
-      line.classList.toggle("goat-own", state.own(row));
+      const own = state.own(row);
+      line.classList.toggle("goat-own", own);
+      if (own) line.setAttribute("aria-current", "true");
+      else line.removeAttribute("aria-current");
       line.classList.toggle("goat-odd", index % 2 === 1);
       line.classList.toggle("goat-active", index === state.active);
       line.setAttribute("aria-selected", index === state.active);
@@ -84,14 +97,21 @@ function makeGrid(label, columns) {
     const room = grid.clientHeight - head.offsetHeight;
     if (top < grid.scrollTop) grid.scrollTop = top;
     else if (top + ROW_HEIGHT > grid.scrollTop + room) grid.scrollTop = top + ROW_HEIGHT - room;
-    paint();
+    measure();
     grid.setAttribute("aria-activedescendant", `${id}-${state.active}`);
   }
 
   let waiting = 0;
+  function measure() {
+    state.top = grid.scrollTop;
+    state.height = grid.clientHeight;
+    paint();
+  }
   grid.addEventListener("scroll", () => {
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(paint);
+    waiting ||= requestAnimationFrame(() => {
+      waiting = 0;
+      measure();
+    });
   });
   grid.addEventListener("keydown", (event) => {
     const page = Math.max(1, Math.floor(grid.clientHeight / ROW_HEIGHT) - 2);
@@ -103,7 +123,7 @@ function makeGrid(label, columns) {
     event.preventDefault();
     event.stopPropagation();
   });
-  const resized = new ResizeObserver(paint);
+  const resized = new ResizeObserver(measure);
   resized.observe(grid);
 
   return {
@@ -115,44 +135,85 @@ function makeGrid(label, columns) {
       state.active = activeKey === null ? -1 : rows.findIndex((row) => key(row) === activeKey);
       for (const one of changed) state.changed.set(one, performance.now() + 1600);
       paint();
-      if (changed.length) setTimeout(paint, 1700);
+      if (changed.length) {
+        clearTimeout(state.clearing);
+        state.clearing = setTimeout(paint, 1700);
+      }
     },
-    destroy: () => resized.disconnect(),
+    toTop() {
+      grid.scrollTop = state.top = 0;
+    },
+    destroy() {
+      clearTimeout(state.clearing);
+      cancelAnimationFrame(waiting);
+      resized.disconnect();
+    },
   };
 }
 
-/** Tabs or switches: one button of several is chosen. Arrow keys move between them. */
-function makeTabs(label, onChoose) {
+/** Tabs: one of several is chosen, by its name. Arrow keys, Home and End move between them. */
+function makeTabs(label, panel, onChoose) {
+  panel.id ||= newId();
   const bar = make("div", { role: "tablist", class: "goat-tabs", "aria-label": label });
-  let chosen = 0;
-  function choose(index, focus) {
-    chosen = index;
-    [...bar.children].forEach((tab, at) => {
-      tab.setAttribute("aria-selected", at === index);
-      tab.tabIndex = at === index ? 0 : -1;
-    });
-    if (focus) bar.children[index]?.focus();
-    onChoose(index);
+  const state = { chosen: null };
+  const index = () => [...bar.children].findIndex((tab) => tab.dataset.name === state.chosen);
+  function choose(name, focus) {
+    state.chosen = name;
+    for (const tab of bar.children) {
+      const chosen = tab.dataset.name === name;
+      tab.setAttribute("aria-selected", chosen);
+      tab.tabIndex = chosen ? 0 : -1;
+      if (chosen && focus) tab.focus();
+    }
   }
   bar.addEventListener("keydown", (event) => {
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
-    choose((chosen + step + bar.children.length) % bar.children.length, true);
+    const last = bar.children.length - 1;
+    const next = { ArrowRight: index() + 1, ArrowLeft: index() - 1, Home: 0, End: last }[event.key];
+    if (next === undefined) return;
+    choose(bar.children[next > last ? 0 : next < 0 ? last : next].dataset.name, true);
+    onChoose(state.chosen);
     event.preventDefault();
     event.stopPropagation();
   });
   return {
     element: bar,
-    set(titles) {
-      if (titles.length === bar.children.length && titles.every((title, at) => bar.children[at].textContent === title)) return;
+    get chosen() { return state.chosen; },
+    /** Offer [name, title] pairs; what was chosen stays chosen while it is offered. */
+    set(offered) {
+      const same = offered.length === bar.children.length
+        && offered.every(([name, title], at) => bar.children[at].dataset.name === name && bar.children[at].textContent === title);
+      if (same) return;
       bar.replaceChildren(
-        ...titles.map((title, at) => {
-          const tab = make("button", { type: "button", role: "tab", class: "goat-tab", text: title });
-          tab.addEventListener("click", () => choose(at, false));
+        ...offered.map(([name, title]) => {
+          const tab = make("button", { type: "button", role: "tab", class: "goat-tab", text: title, "data-name": name, "aria-controls": panel.id });
+          tab.addEventListener("click", () => {
+            choose(name, false);
+            onChoose(name);
+          });
           return tab;
         }),
       );
-      choose(Math.min(chosen, titles.length - 1), false);
+      choose(offered.some(([name]) => name === state.chosen) ? state.chosen : offered[0]?.[0] ?? null, false);
     },
+  };
+}
+
+/** A polite live region: what is said within a moment is said together, and nothing twice in a row. */
+function makeHerald() {
+  const element = make("div", { class: "goat-sr", role: "status", "aria-live": "polite", "aria-atomic": "true" });
+  const waiting = new Map();
+  let timer = 0;
+  return {
+    element,
+    /** The latest sentence about each subject is said. */
+    say(subject, sentence) {
+      waiting.set(subject, sentence);
+      timer ||= setTimeout(() => {
+        timer = 0;
+        element.textContent = [...waiting.values()].join(" ");
+        waiting.clear();
+      }, 700);
+    },
+    destroy: () => clearTimeout(timer),
   };
 }

@@ -1,6 +1,6 @@
 // Own submissions: a table with the finals to choose, and a chart. Rows as in history.py.
 
-const [ID, WHEN, CHALLENGE, MODE, STATE, POINTS, FINAL, NOTE] = [0, 1, 2, 3, 4, 5, 6, 7];
+const [ID, WHEN, CHALLENGE, MODE, STATE, POINTS, FINAL, NOTE, PLACE] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 const STATES = {
   QUEUED: "waiting", RUNNING: "being scored", EVALUATED: "scored",
   REJECTED: "rejected", FAILED: "failed (ours)", CANCELLED: "called back",
@@ -19,33 +19,50 @@ function initialize({ model }) {
 function render({ model, el }) {
   el.classList.add("goat-widget", "goat-history");
   el.setAttribute("data-lm-suppress-shortcuts", "true");
-  const view = { kind: 0 };
+  const view = { states: null };
   const problem = make("div", { class: "goat-problem", role: "status", "aria-live": "polite" });
   const summary = make("div", { class: "goat-summary" });
   const empty = make("div", { class: "goat-empty", text: "No submissions yet. The first one appears here by itself." });
   const chart = make("div", { class: "goat-chart" });
-  const kinds = makeTabs("Views", (index) => {
-    view.kind = index;
-    refresh();
-  });
-  const grid = makeGrid("Your submissions", [
-    { title: "Submitted", name: "goat-when", hint: "in your time", cell: (row, cell) => { cell.textContent = time(row[WHEN]); } },
+  const herald = makeHerald();
+  const panel = make("div", { role: "tabpanel", "aria-label": "Your submissions" });
+  const kinds = makeTabs("Views", panel, refresh);
+  const grid = makeGrid(summary, [
+    { title: "Submitted", name: "goat-when", label: "Submitted (your time)", header: true, cell: (row, cell) => { cell.textContent = time(row[WHEN]); } },
     { title: "Challenge", name: "goat-challenge", cell: (row, cell) => { cell.textContent = row[CHALLENGE]; } },
     { title: "Mode", name: "goat-mode", cell: (row, cell) => { cell.textContent = row[MODE]; } },
     { title: "State", name: "goat-state", cell: showState },
     { title: "Score", name: "goat-score", cell: (row, cell) => { cell.textContent = row[POINTS] === null ? "–" : row[POINTS].toFixed(4); } },
-    { title: "Final", name: "goat-final", hint: "choose what counts at the end", cell: showFinal },
-    { title: "", name: "goat-note", cell: (row, cell) => { cell.textContent = cell.title = row[NOTE]; } },
+    { title: "Final", name: "goat-final", label: "Final: choose what counts at the end", cell: showFinal },
+    { title: "Note", name: "goat-note", cell: (row, cell) => { cell.textContent = cell.title = row[NOTE]; } },
   ]);
-  el.append(make("div", { class: "goat-bar" }, kinds.element, summary), problem, grid.element, empty, chart);
+  panel.append(grid.element, empty, chart);
+  el.append(make("div", { class: "goat-bar" }, kinds.element, summary), problem, panel, herald.element);
 
   function time(seconds) {
     return new Date(seconds * 1000).toLocaleString([], { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", hour12: false });
   }
 
+  function stateOf(row) {
+    const said = STATES[row[STATE]] ?? row[STATE];
+    return row[STATE] === "QUEUED" && row[PLACE] ? `${said}, ${row[PLACE]} in line` : said;
+  }
+
+  /** A result that came, or a verdict; not each step on the way. */
+  function announce(rows) {
+    const states = new Map(rows.map((row) => [row[ID], row[STATE]]));
+    for (const row of view.states ? rows : []) {
+      const last = view.states.get(row[ID]);
+      if (last === undefined || row[STATE] === last || ["QUEUED", "RUNNING"].includes(row[STATE])) continue;
+      const score = row[POINTS] === null ? "" : `, score ${row[POINTS].toFixed(4)}`;
+      herald.say(row[ID], `Your submission of ${time(row[WHEN])} is ${stateOf(row)}${score}. ${row[NOTE]}`);
+    }
+    view.states = states;
+  }
+
   function showState(row, cell) {
     cell.dataset.state = row[STATE];
-    cell.textContent = STATES[row[STATE]] ?? row[STATE];
+    cell.textContent = stateOf(row);
     cell.title = row[NOTE];
   }
 
@@ -63,13 +80,18 @@ function render({ model, el }) {
     }
   }
 
+  function scoresInWords(points) {
+    const ends = points.length ? ` The first has ${points[0][1].toFixed(4)}, the last ${points.at(-1)[1].toFixed(4)}.` : "";
+    return `Your scores over time: ${points.length} ranked submissions.${ends}`;
+  }
+
   function drawChart(rows, about) {
     const theme = colours(el);
     const scored = rows.filter((row) => row[POINTS] !== null && row[MODE] === "ranked");
     const points = scored.map((row) => [row[WHEN], row[POINTS]]).reverse();
     const names = { own: "your best", points: "your ranked submissions" };
-    const figure = progressFigure([], points, about.unit, about.up, theme, names);
-    draw(model, chart, figure, `Your scores over time: ${scored.length} ranked submissions.`);
+    const figure = progressFigure({ best: [], leaders: [], own: points, unit: about.unit, up: about.up, theme, names });
+    draw(model, chart, figure, scoresInWords(points));
   }
 
   function refresh() {
@@ -79,22 +101,26 @@ function render({ model, el }) {
     problem.textContent = said;
     problem.hidden = !said;
     empty.hidden = rows.length > 0;
-    grid.element.hidden = view.kind !== 0 || !rows.length;
-    chart.hidden = view.kind !== 1 || !rows.length;
+    grid.element.hidden = kinds.chosen !== "table" || !rows.length;
+    chart.hidden = kinds.chosen !== "time" || !rows.length;
     el.classList.toggle("goat-several", Boolean(about.several));
-    const finals = about.finals ? ` · ${rows.filter((row) => row[FINAL]).length} of ${about.finals} finals chosen (without a choice your best count)` : "";
-    summary.textContent = rows.length ? `${rows.length} ${rows.length === 1 ? "submission" : "submissions"}${finals}` : "";
+    const count = rows.filter((row) => row[FINAL]).length;
+    const rest = count ? "" : " (without a choice your best count)";
+    const finals = about.finals ? ` · ${count} of ${about.finals} finals chosen${rest}` : "";
+    summary.textContent = rows.length ? `${rows.length} ${rows.length === 1 ? "submission" : "submissions"}${finals}` : "Your submissions";
+    announce(rows);
     if (!rows.length) return;
-    if (view.kind === 1) drawChart(rows, about);
+    if (kinds.chosen === "time") drawChart(rows, about);
     else grid.show(rows, () => false, (row) => row[ID], model.get("touched") ? [model.get("touched")] : []);
   }
 
-  kinds.set(["Table", "Over time"]);
+  kinds.set([["table", "Table"], ["time", "Over time"]]);
   model.on("change:rows change:about change:problem change:notice", refresh);
   const themed = onTheme(refresh);
   refresh();
   return () => {
     model.off("change:rows change:about change:problem change:notice", refresh);
+    herald.destroy();
     grid.destroy();
     themed();
   };

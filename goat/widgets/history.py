@@ -35,7 +35,8 @@ class HistoryWidget(Shown):
     _css = source("board.css", "history.css")
 
     rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
-    """Newest first: [id, seconds since 1970, challenge, mode, state, score, final, note]."""
+    """Newest first: [id, seconds since 1970, challenge, mode, state, score, final, note,
+    place in the queue]."""
     about = traitlets.Dict().tag(sync=True)
     """``unit``, ``up`` (higher is better), ``finals`` (how many may be chosen), ``several`` challenges."""
     notice = traitlets.Unicode("").tag(sync=True)
@@ -172,4 +173,5 @@ def _row(item: Submission, unit: str) -> list[Any]:
         ""
         if item.state == "EVALUATED" and item.improved is not False
         else Result.of(item, unit=unit).sentence()[:400],
+        item.queue_position,
     ]

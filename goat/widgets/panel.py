@@ -17,14 +17,15 @@ from goat.cache import known_challenge
 from goat.client import Client
 from goat.datasets import fetch_data
 from goat.dry_run import rehearse
-from goat.errors import GoatError, Invalid
+from goat.errors import GoatError, Invalid, NotFound
 from goat.progress import Display
 from goat.records import Challenge, Mode, Submission
 from goat.submit import check_here, upload, wait_for_score
 from goat.text import markup, plain, size
-from goat.widgets.about import Countdown, good_html, limits_sentence, verdict_html
+from goat.widgets.about import Countdown, good_html, limits_sentence, verdict_html, verdict_text
 from goat.widgets.form import Form
 from goat.widgets.markdown import render
+from goat.widgets.offers import own_challenges
 from goat.widgets.stream import Live
 
 _REFRESH_S = 60.0
@@ -50,8 +51,7 @@ class Panel(Form):
         self.send.on_click(lambda _button: self._run(self._submit))
         live.tell_problems(self._said)
         live.listen(self._submission)
-        with contextlib.suppress(GoatError), connect() as client:
-            self._begin(client)
+        self._begin_here()
         live.when_connected(self._begin)
         threading.Thread(target=self._tick, name="goat-panel", daemon=True).start()
 
@@ -61,34 +61,48 @@ class Panel(Form):
         self.own.close()
         super().close()
 
-    # --- what is on it --------------------------------------------------------------------------
-
     # --- what the service says -----------------------------------------------------------------
 
+    def _begin_here(self) -> None:
+        """Begin in the cell that made us. Raises `NotFound` for a challenge that is none."""
+        try:
+            with self._connect() as client:
+                self._begin(client)
+        except NotFound:
+            self.close()
+            raise
+        except GoatError:
+            return  # an outage: the stream says what it is, and begins again
+
     def _begin(self, client: Client) -> None:
-        """Find the challenges; called again after each lost connection."""
-        found = client.challenges()
+        """Find the challenges as they are now; called again after each connection and each change."""
+        found = own_challenges(client)
         if not found:
             self.head.value = "<h3>There is no challenge yet.</h3>"
             return
-        if self._wanted is None:
-            self._wanted = found[0].id
-        if not self.choose.options:
-            wanted = self._wanted  # setting the options chooses the first one for a moment
-            self.choose.unobserve_all("value")
-            self.choose.options = [(plain(item.title, 80), item.id) for item in found]
-            if wanted in [item.id for item in found]:
-                self.choose.value = wanted
-            self.choose.observe(self._chosen, "value")
-            self.choose.layout.display = "none" if len(found) < 2 else None
+        names = {one for name, item in found.items() for one in (name, f"{item.event}:{item.id}")}
+        if self._wanted is None or (self._about is not None and self._wanted not in names):
+            self._wanted = next(iter(found))  # none was named, or the one that was shown is gone
+        self._offer([(plain(item.title, 80), name) for name, item in found.items()])
         self._refresh(client)
         self.own.switch(self._wanted, client)
+
+    def _offer(self, options: list[tuple[str, str]]) -> None:
+        """The challenges to choose from."""
+        if tuple(options) == tuple(self.choose.options):
+            return
+        self.choose.unobserve_all("value")
+        self.choose.options = options  # which chooses the first one for a moment
+        if self._wanted in [name for _, name in options]:
+            self.choose.value = self._wanted
+        self.choose.observe(self._chosen, "value")
+        self.choose.layout.display = "none" if len(options) < 2 else None
 
     def _refresh(self, client: Client) -> None:
         assert self._wanted is not None, "set by `_begin`"
         about, _ = known_challenge(client, self._wanted)
         self._countdown = Countdown.of(about, time.monotonic())
-        if self._about is None or (about.id, about.description) != (self._about.id, self._about.description):
+        if self._about is None or _shown_of(about) != _shown_of(self._about):
             self.head.value = f"<h3>{markup(about.title, 120)}</h3>"
             self.task.value = _task(about)
             whole = size(sum(file.size for file in about.data))
@@ -120,6 +134,8 @@ class Panel(Form):
 
     def _said(self, problem: str) -> None:
         self.problem.value = verdict_html(GoatError(problem)) if problem else ""
+        if problem:
+            self.herald.say(problem)
 
     def _submission(self, item: Submission) -> None:
         self.own._submission(item)
@@ -152,6 +168,7 @@ class Panel(Form):
                 action(client, Display(screen=self.steps))
         except Exception as error:  # noqa: BLE001 - shown where it happened; the panel stays usable
             self.verdict.value = verdict_html(error)
+            self.herald.say(verdict_text(error))
         finally:
             for button in buttons:
                 button.disabled = False
@@ -196,11 +213,11 @@ class Panel(Form):
     def _check(self, client: Client, display: Display) -> None:
         about, _ = known_challenge(client, self._challenge())
         check_here(self._answers(), about, self._mode(), display)
-        self.verdict.value = good_html("Nothing to change: this can be submitted.")
+        self._good("Nothing to change: this can be submitted.")
 
     def _dry_run(self, client: Client, display: Display) -> None:
         found = rehearse(client, self._answers(), self._challenge(), None, display)
-        self.verdict.value = good_html(found.sentence())
+        self._good(found.sentence())
 
     def _submit(self, client: Client, display: Display) -> None:
         name, path, mode = self._challenge(), self._answers(), self._mode()
@@ -212,7 +229,11 @@ class Panel(Form):
         with contextlib.suppress(GoatError):
             self._refresh(client)
         result = wait_for_score(client, accepted, about, timeout=None, display=display)
-        self.verdict.value = good_html(result.sentence())
+        self._good(result.sentence())
+
+    def _good(self, sentence: str) -> None:
+        self.verdict.value = good_html(sentence)
+        self.herald.say(sentence)
 
     def _mode(self) -> Mode:
         return "test" if self.mode.value == "test" else "ranked"
@@ -230,6 +251,11 @@ class Panel(Form):
         data["text/plain"] = "\n".join(said)
         data["text/html"] = f"<pre>{markup(said[0])}\n{'<br>'.join(said[1:4])}</pre>{self.own.as_html()}"
         return data
+
+
+def _shown_of(about: Challenge) -> tuple[object, ...]:
+    """What the head of the panel says; the rest is written anew each time."""
+    return (about.id, about.event, about.title, about.description, about.data)
 
 
 def _task(about: Challenge) -> str:

@@ -9,11 +9,14 @@ what ``board.js`` does). Where that would not give exactly the new board, the wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
-from goat.records import Board, BoardRow
+from goat.records import Board, BoardHistory, BoardRow, Split
 from goat.text import plain
 
+TIME = "time"
+"""The figure that shows a board's course; tables that offer it keep it."""
 DIGITS = 4
 """Decimals of a score that are shown and sent; `goat.leaderboard(...).frame` has all of them."""
 
@@ -38,6 +41,9 @@ class Table:
 
     id: str
     title: str
+    split: Split = "public"
+    figures: tuple[str, ...] = ()
+    """Names of the figures that are offered beside the table."""
     unit: str = ""
     higher_is_better: bool = True
     frozen: bool = False
@@ -45,6 +51,10 @@ class Table:
     step: int = 0
     """Counts the changes, so that the browser notices one that it missed."""
     rows: list[Row] = field(default_factory=list)
+    best: list[list[float]] = field(default_factory=list)
+    """How the board's best score improved: [seconds after ``start``, score]."""
+    lines: dict[str, list[list[float]]] = field(default_factory=dict)
+    """The same for the teams that lead, by name."""
     _keys: dict[str, int] = field(default_factory=dict)
     _was: dict[str, int] | None = None
 
@@ -58,24 +68,60 @@ class Table:
             "frozen": self.frozen,
             "start": self.start,
             "n": self.step,
+            "split": self.split,
+            "figures": list(self.figures),
+            "best": self.best,
+            "lines": self.lines,
             "rows": [[r.key, r.name, r.rank, r.score, r.entries, r.time, r.was] for r in self.rows],
         }
+
+    def compare(self, board: Board) -> None:
+        """Count movement from this board instead of from the first one that is shown."""
+        self._was = {row.team_name: row.rank for row in board.rows}
+
+    def tell_course(self, history: BoardHistory) -> bool:
+        """Take over how the board came to be (after the first `show`); False if that is known."""
+        best = [self._point(step.submitted_at, step.score) for step in history.best]
+        lines: dict[str, list[list[float]]] = {}
+        for step in history.steps:
+            name = plain(step.team_name, 80)
+            lines.setdefault(name, []).append(self._point(step.submitted_at, step.score))
+        if (best, lines) == (self.best, self.lines):
+            return False
+        self.best, self.lines = best, lines
+        return True
+
+    def _point(self, moment: datetime, score: float) -> list[float]:
+        return [int(moment.timestamp()) - self.start, round(score, DIGITS)]
 
     def show(self, board: Board) -> dict[str, Any] | None:
         """Take the new board over. The change to send, or None where the whole state must be sent."""
         before, kind = self.rows, (self.unit, self.higher_is_better, self.frozen)
-        first = self._was is None
+        first = self.step == 0
         if first:
             self.start = min((int(row.submitted_at.timestamp()) for row in board.rows), default=0)
-            self._was = {row.team_name: row.rank for row in board.rows}
+            if self._was is None:
+                self.compare(board)
         after = [self._row(row) for row in board.rows]
         self.unit, self.higher_is_better, self.frozen = board.unit, board.higher_is_better, board.frozen
         self.rows = after
         self.step += 1
+        self._go_on(before)
         if first or kind != (board.unit, board.higher_is_better, board.frozen):
             return None
         change = difference(before, after)
         return None if change is None else {"n": self.step, **change}
+
+    def _go_on(self, before: list[Row]) -> None:
+        """Add to the course what the new rows say: the twin of ``goOn`` in board.js."""
+        if TIME not in self.figures:
+            return
+        known = {row.key: row.time for row in before}
+        fresh = [row for row in self.rows if row.time > known.get(row.key, -1)]
+        for row in sorted(fresh, key=lambda row: row.time):
+            for line in (self.best, self.lines.get(row.name)):
+                if line is not None and better(row.score, line, self.higher_is_better):
+                    line.append([row.time, row.score])
 
     def _row(self, row: BoardRow) -> Row:
         assert self._was is not None, "the first board sets it"
@@ -89,6 +135,11 @@ class Table:
             int(row.submitted_at.timestamp()) - self.start,
             self._was.get(row.team_name, 0),
         )
+
+
+def better(score: float, line: list[list[float]], upward: bool) -> bool:
+    """Whether a score goes beyond the end of a line."""
+    return not line or (score > line[-1][1] if upward else score < line[-1][1])
 
 
 def difference(before: list[Row], after: list[Row]) -> dict[str, Any] | None:

@@ -23,7 +23,8 @@ _MARKS = {"ok": ("✓", "goat-ok"), "note": ("•", "goat-noted"), "bad": ("✗"
 class StepsScreen(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """Lines, and below them what goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None] = lambda text: None) -> None:
+        self._say = say
         self.lines = ipywidgets.HTML()
         self.bar_widget = ipywidgets.FloatProgress(min=0.0, max=1.0, layout={"width": "160px"})
         self.label = ipywidgets.HTML()
@@ -42,6 +43,7 @@ class StepsScreen(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         sign, name = _MARKS[mark]
         self._text.append(f"<div><span class='{name}'>{sign}</span> {markup(text)}</div>")
         self.lines.value = "".join(self._text[-30:])
+        self._say(text)
 
     @contextlib.contextmanager
     def bar(self, label: str, unit: str) -> Iterator[Advance]:
@@ -66,7 +68,7 @@ class StepsScreen(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
 
     def _show(self, label: str, share: float | None) -> None:
         self._shown_at = time.monotonic()
-        self.label.value = f"<span role='status'>{markup(label)}{' …' if share is None else ''}</span>"
+        self.label.value = f"{markup(label)}{' …' if share is None else ''}"
         self.bar_widget.value = 0.0 if share is None else share
         self.bar_widget.layout.display = "none" if share is None else None
         self.now.layout.display = "flex"

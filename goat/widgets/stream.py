@@ -49,6 +49,8 @@ class Live:
         self.team: str | None = None
         """The own team, as the service knows who is asking."""
         self.problem = "connecting …"
+        self.client: Client | None = None
+        """Speaks to the service while connected: for the thread that hears."""
         self._connect = connect
         self._boards: dict[str, list[BoardHeard]] = {}
         self._known: dict[str, Board] = {}
@@ -71,8 +73,8 @@ class Live:
             known = self._known.get(board)
         if known is not None:
             heard(known)
-        if fresh:
-            self._again()
+        if fresh and threading.current_thread() is not self._thread:
+            self._again()  # the thread itself registers before it opens the stream
         self._start()
 
     def listen(self, heard: SubmissionHeard) -> None:
@@ -127,14 +129,14 @@ class Live:
             self._changed.clear()
             opened = time.monotonic()
             try:
-                client = client or self._connect()
+                client = self.client = client or self._connect()
                 self._read(client)
                 said = "The connection to the service was lost; reconnecting …"
             except (NotAuthenticated, LocalError) as error:
                 said = _sentence(client, error)
                 if not isinstance(error, ServiceUnreachable) and client is not None:
                     client.close()  # somebody may log in anew: look for the login afresh
-                    client = None
+                    client = self.client = None
             except GoatError as error:
                 said = plain(error)
             except (msgspec.MsgspecError, RuntimeError, KeyError, TypeError, ValueError) as error:
@@ -176,6 +178,8 @@ class Live:
                 heard(submission)
         elif event.event == "board":
             self._board(client, msgspec.json.decode(event.data))
+        elif event.event == "challenges":
+            self._again()  # whoever shows challenges looks at them anew, as after any connection
 
     def _board(self, client: Client, change: dict[str, Any]) -> None:
         name = self._name_of(change)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -95,6 +96,16 @@ class EventService:
     def challenges(self, event: str | None = None) -> list[records.Challenge]:
         with self.db.read() as session:
             return [self._record(*row) for row in repository.challenges(session, event)]
+
+    def signature(self) -> str:
+        """A digest of all that is said of events and challenges, but for standings: for who watches."""
+        with self.db.read() as session:
+            said = []
+            for row, event in repository.challenges(session):
+                named = (event.slug, event.spec, row.slug, row.kind, row.title, row.description)
+                moments = (row.opens_at, row.deadline, row.frozen_at, row.revealed_at)
+                said.append((*named, row.position, row.spec, row.data_version, row.scorer_digest, *moments))
+        return hashlib.blake2b(msgspec.json.encode(said), digest_size=12).hexdigest()
 
     def published_file(self, name: str, file: str, *, early: bool = False) -> Path:
         """Path of a downloadable archive. Raises `NotFound`, and `DeadlinePassed` before the challenge

@@ -7,8 +7,10 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from goat.records import BoardStep
 from scoring_service.leaderboard.lines import Line, Manual, PublicResult, Result
 from scoring_service.models import (
+    IS_IMPROVEMENT,
     Challenge,
     Evaluation,
     Event,
@@ -86,6 +88,26 @@ def best_shown(
     if row is None or row[1] is None:
         return None
     return row[0], row[1], row[2], session.scalar(select(func.count()).where(eligible)) or 0
+
+
+def improvements(session: Session, challenge_id: str, before: datetime | None) -> list[BoardStep]:
+    """Whatever moved a team of the board upwards, in order of submission; ``before``: until a freeze.
+
+    Reads improvements only (a partial index), however many submissions are stored.
+    """
+    query = (
+        select(Team.name, Submission.submitted_at, Submission.shown_score)
+        .join(Team, Team.id == Submission.team_id)
+        .where(Submission.challenge_id == challenge_id, IS_IMPROVEMENT, Team.banned.is_(False))
+        .order_by(Submission.submitted_at, Submission.id)
+    )
+    if before is not None:
+        query = query.where(Submission.submitted_at < before)
+    return [
+        BoardStep(team_name=name, submitted_at=moment, score=score)
+        for name, moment, score in session.execute(query)
+        if score is not None
+    ]
 
 
 def set_shown(

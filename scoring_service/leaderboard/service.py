@@ -13,6 +13,7 @@ from scoring_service.db import Database
 from scoring_service.events import repository as events
 from scoring_service.events.state import is_frozen
 from scoring_service.leaderboard import repository
+from scoring_service.leaderboard.course import Course, course
 from scoring_service.leaderboard.lines import combined_lines, final_lines, ranked
 from scoring_service.leaderboard.standings import higher_is_better
 from scoring_service.models import Challenge, Event
@@ -57,6 +58,33 @@ class LeaderboardService:
             unit=kind.unit(parse_config(kind, found.spec["config"])),
             rows=ranked(lines, upward=upward, ties=event.spec["ties"]),
         )
+
+    def course(self, challenge: str, identity: Identity | None) -> Course:
+        """How a challenge's public board came to be, as this caller may see it.
+
+        What a frozen board does not show is not in it. Raises `NotFound`, `NotAuthenticated`,
+        `Forbidden`.
+        """
+        with self.db.read() as session:
+            found, event = events.challenge(session, challenge, self.default_event)
+            _require_board_access(event, identity)
+            upward = higher_is_better(found)
+            freeze = found.frozen_at if found.revealed_at is None else None
+            steps = repository.improvements(session, found.id, freeze)
+            lines = repository.board_lines(session, found.id)
+        kind = get_kind(found.kind)
+        about = records.BoardHistory(
+            event=event.slug,
+            challenge=found.slug,
+            version=found.board_version,
+            frozen=is_frozen(found, self.db.clock.now()),
+            higher_is_better=upward,
+            unit=kind.unit(parse_config(kind, found.spec["config"])),
+            best=[],
+            steps=[],
+        )
+        rows = ranked(lines, upward=upward, ties=event.spec["ties"])
+        return course(about, [row.team_name for row in rows], steps)
 
     def combined(self, identity: Identity | None, event: str | None = None) -> records.Board:
         """The weighted sum of an event's boards and of the numbers entered by hand."""

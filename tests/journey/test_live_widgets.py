@@ -57,7 +57,13 @@ def test_all_widgets_of_a_process_share_one_stream_and_know_within_a_second(
         # When there is a new result
         site.result("team_awesome", 0.01, seed=2)
         # Then all three know
-        waited = until(lambda: len(own.rows) == 2 and all(b.tables[0]["rows"][0][4] == 2 for b in boards))
+        waited = until(
+            lambda: (
+                len(own.rows) == 2
+                and own.rows[0][4] == "EVALUATED"
+                and all(b.tables[0]["rows"][0][4] == 2 for b in boards)
+            )
+        )
         assert waited < 1.0
         assert boards[0].own["task1"][-1][1] == own.rows[0][5]
         assert sum(thread.name == "goat-live" and thread.is_alive() for thread in threading.enumerate()) == 1

@@ -15,7 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 
 from scoring_service.doors.http import admin, describe, documented, errors, login, v1
-from scoring_service.doors.http.board_cache import BoardCache
+from scoring_service.doors.http.board_cache import BoardCache, CourseCache
 from scoring_service.doors.http.docs import DocsPolicy
 from scoring_service.doors.http.encoding import Json
 from scoring_service.doors.http.front import Front
@@ -116,6 +116,7 @@ def _door(services: Services, queue_check: Check | None, rhythm: Rhythm | None, 
         tokens=tokens,
         authenticator=authenticator,
         boards=BoardCache(lambda challenge, split, caller: load_board(services, challenge, split, caller)),
+        courses=CourseCache(services.leaderboard.course),
         hub=Hub(Lookout(services, authenticator), rhythm),
         uploads=UploadDesk(services.store, pace),
         logins=LoginBrake(),

@@ -14,12 +14,16 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 
-from goat.records import Board
+from goat.records import Board, BoardHistory
 from scoring_service.doors.http.encoding import encode
+from scoring_service.leaderboard.course import Course
 from scoring_service.teams.identity import Identity
 
 FRESH_S = 0.1
+COURSE_FRESH_S = 1.0
+"""A board's course takes longer to load and nobody waits for its last second: the stream tells that."""
 CACHED_PAGES = 256
 TOP = 10
 """Rows of the documented list when the caller names no number."""
@@ -53,7 +57,31 @@ class Page:
         if k == TOP and len(chosen) == min(TOP, len(self.rows)):
             return self.top, self.top_etag
         body = _list(chosen)
-        return body, _etag(body)
+        return body, etag_of(body)
+
+
+@dataclass(frozen=True, slots=True)
+class CoursePage:
+    """How one board came to be; encoded for each choice of teams."""
+
+    course: Course
+    loaded_at: float
+
+    def body(self, top: int, team_name: str | None) -> tuple[bytes, bytes]:
+        """JSON of `goat.records.BoardHistory`, and its ETag."""
+        shown: BoardHistory = self.course.of(top, team_name)
+        body = encode(shown)
+        return body, etag_of(body)
+
+
+class Aged(Protocol):
+    """A page knows since when it may be old."""
+
+    @property
+    def loaded_at(self) -> float: ...
+
+
+P = TypeVar("P", bound=Aged)
 
 
 def audience_of(identity: Identity | None) -> tuple[str, str | None] | None:
@@ -63,27 +91,31 @@ def audience_of(identity: Identity | None) -> tuple[str, str | None] | None:
     return (identity.role, None if identity.is_organiser else identity.event)
 
 
-class BoardCache:
+class PageCache(Generic[P]):
     """Pages by challenge, split and audience. Belongs to one event loop."""
 
     def __init__(
-        self, load: Loader, *, fresh_s: float = FRESH_S, monotonic: Callable[[], float] = time.monotonic
+        self,
+        make: Callable[[str, str, Identity | None, float], P],
+        *,
+        fresh_s: float,
+        monotonic: Callable[[], float],
     ) -> None:
-        self._load = load
+        self._make = make
         self._fresh_s = fresh_s
         self._monotonic = monotonic
-        self._pages: OrderedDict[Key, Page] = OrderedDict()
-        self._loading: dict[Key, asyncio.Task[Page]] = {}
+        self._pages: OrderedDict[Key, P] = OrderedDict()
+        self._loading: dict[Key, asyncio.Task[P]] = {}
         self._changes = 0
 
-    def ready(self, challenge: str, split: str, identity: Identity | None) -> Page | None:
+    def ready(self, challenge: str, split: str, identity: Identity | None) -> P | None:
         """The page if it is here and fresh: never waits."""
         page = self._pages.get((challenge, split, audience_of(identity)))
         if page is None or self._monotonic() - page.loaded_at > self._fresh_s:
             return None
         return page
 
-    async def page(self, challenge: str, split: str, identity: Identity | None) -> Page:
+    async def page(self, challenge: str, split: str, identity: Identity | None) -> P:
         """The page, loaded if need be. Raises what the service raises."""
         ready = self.ready(challenge, split, identity)
         if ready is not None:
@@ -103,11 +135,11 @@ class BoardCache:
         # A load that began before the change may miss it; whoever asks from now on starts another.
         self._loading.clear()
 
-    async def _fetch(self, key: Key, identity: Identity | None) -> Page:
+    async def _fetch(self, key: Key, identity: Identity | None) -> P:
         challenge, split, _ = key
         changes, started = self._changes, self._monotonic()
         try:
-            page = await asyncio.to_thread(lambda: _page(self._load(challenge, split, identity), started))
+            page = await asyncio.to_thread(self._make, challenge, split, identity, started)
         finally:
             if self._changes == changes:
                 self._loading.pop(key, None)
@@ -119,17 +151,45 @@ class BoardCache:
         return page
 
 
+class BoardCache(PageCache[Page]):
+    """Whole boards."""
+
+    def __init__(
+        self, load: Loader, *, fresh_s: float = FRESH_S, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        def make(challenge: str, split: str, identity: Identity | None, now: float) -> Page:
+            return _page(load(challenge, split, identity), now)
+
+        super().__init__(make, fresh_s=fresh_s, monotonic=monotonic)
+
+
+class CourseCache(PageCache[CoursePage]):
+    """How boards came to be. A result does not empty it, so that its cost does not grow with traffic."""
+
+    def __init__(
+        self,
+        load: Callable[[str, Identity | None], Course],
+        *,
+        fresh_s: float = COURSE_FRESH_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        def make(challenge: str, _split: str, identity: Identity | None, now: float) -> CoursePage:
+            return CoursePage(load(challenge, identity), now)
+
+        super().__init__(make, fresh_s=fresh_s, monotonic=monotonic)
+
+
 def _page(board: Board, loaded_at: float) -> Page:
     rows = tuple(encode(row) for row in board.rows)
     body, top = encode(board), _list(rows[:TOP])
     return Page(
         board=board,
         body=body,
-        etag=_etag(body),
+        etag=etag_of(body),
         rows=rows,
         row_of_team={row.team_name.lower(): encoded for row, encoded in zip(board.rows, rows, strict=True)},
         top=top,
-        top_etag=_etag(top),
+        top_etag=etag_of(top),
         loaded_at=loaded_at,
     )
 
@@ -138,5 +198,5 @@ def _list(rows: tuple[bytes, ...]) -> bytes:
     return b"[" + b",".join(rows) + b"]"
 
 
-def _etag(body: bytes) -> bytes:
+def etag_of(body: bytes) -> bytes:
     return b'"' + hashlib.blake2b(body, digest_size=12).hexdigest().encode() + b'"'

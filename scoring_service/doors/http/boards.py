@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from scoring_service.doors.http.board_cache import TOP, BoardCache, Page
+from scoring_service.doors.http.board_cache import TOP, BoardCache, CourseCache, Page
 from scoring_service.teams.identity import Identity
 
 _RESOURCE = re.compile(r"/v1/challenges/([A-Za-z0-9:-]{1,130})/leaderboard")
@@ -67,16 +67,27 @@ async def board_response(
     return BoardReply(page, request, if_none_match.encode("latin-1", "replace"))
 
 
-class BoardReply(Response):
-    """The page's bytes, or 304 when the caller has them already. Skips the base class's set-up."""
+async def history_response(
+    cache: CourseCache,
+    challenge: str,
+    identity: Identity | None,
+    if_none_match: str,
+    *,
+    top: int,
+    team_name: str | None,
+) -> Response:
+    """How a board came to be, for its first ``top`` teams and one more."""
+    page = await cache.page(challenge, "public", identity)
+    return TaggedReply(*page.body(top, team_name), if_none_match.encode("latin-1", "replace"))
 
-    def __init__(self, page: Page, request: BoardRequest, if_none_match: bytes) -> None:
+
+class TaggedReply(Response):
+    """Bytes with an ETag, or 304 when the caller has them already. Skips the base class's set-up."""
+
+    def __init__(self, body: bytes, etag: bytes, if_none_match: bytes) -> None:
         # No super().__init__(): it builds headers that are constant here.
         self.background = None
-        if request.listing:
-            self._body, self._etag = page.listing(request.k, request.team_name)
-        else:
-            self._body, self._etag = page.body, page.etag
+        self._body, self._etag = body, etag
         self._known = if_none_match
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -88,6 +99,14 @@ class BoardReply(Response):
         headers += (_TYPE, (b"content-length", b"%d" % len(self._body)))
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": self._body})
+
+
+class BoardReply(TaggedReply):
+    """A page's bytes, as the request wants them."""
+
+    def __init__(self, page: Page, request: BoardRequest, if_none_match: bytes) -> None:
+        found = page.listing(request.k, request.team_name) if request.listing else (page.body, page.etag)
+        super().__init__(*found, if_none_match)
 
 
 def _matches(known: bytes, etag: bytes) -> bool:

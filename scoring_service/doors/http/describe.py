@@ -101,6 +101,17 @@ BOARD = {
     "unit": "dB",
     "rows": [ROW],
 }
+STEP = {"team_name": "team_awesome", "submitted_at": "2026-11-21T09:00:00Z", "score": 27.413952}
+BOARD_HISTORY = {
+    "event": "photographs",
+    "challenge": "task1",
+    "version": 17,
+    "frozen": False,
+    "higher_is_better": True,
+    "unit": "dB",
+    "best": [STEP],
+    "steps": [STEP],
+}
 LIMIT = {"limit": "per_hour", "allowed": 30, "left": 27, "retry_after": None}
 QUEUE = {
     "length": 4,

@@ -51,6 +51,10 @@ class Source(Protocol):
 
     def board(self, challenge: str, identity: Identity | None) -> Board: ...
 
+    def challenges(self) -> str:
+        """Something that is another text whenever what is said of any challenge has changed."""
+        ...
+
     def submissions(self, teams: Iterable[str]) -> Mapping[str, Sequence[Submission]]:
         """Team id → its submissions that changed since the last call."""
         ...
@@ -99,6 +103,7 @@ class Hub:
         self._nudged = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._loads = asyncio.Lock()
+        self._challenges: str | None = None
 
     def nudge(self) -> None:
         """Something changed: look now. To be called in the hub's event loop."""
@@ -120,6 +125,8 @@ class Hub:
         """
         self._take_place(listener)
         try:
+            if self._challenges is None:
+                self._challenges = await asyncio.to_thread(self._source.challenges)
             first: list[BoardEvent] = []
             for name in listener.boards:
                 channel = await self._channel(name, listener.identity)
@@ -196,7 +203,8 @@ class Hub:
             await asyncio.sleep(self.rhythm.coalesce_s)
 
     async def refresh(self) -> None:
-        """Look once: publish what changed on boards and for teams."""
+        """Look once: publish what changed on boards, about challenges and for teams."""
+        await self._tell_of_challenges()
         for channel in list(self._channels.values()):
             listener = next(iter(channel.listeners), None)
             if listener is None:
@@ -217,6 +225,13 @@ class Hub:
         for team_id, submissions in changed.items():
             for submission in submissions:
                 self._send(teams.get(team_id, ()), event_text("submission", submission))
+
+    async def _tell_of_challenges(self) -> None:
+        """Whoever listens asks for the challenges again; what changed is not said here."""
+        found = await asyncio.to_thread(self._source.challenges)
+        if self._challenges is not None and found != self._challenges:
+            self._send(self._listeners, event_text("challenges", {"changed": True}))
+        self._challenges = found
 
     def _publish(self, channel: Channel, board: Board) -> None:
         old = channel.current

@@ -9,7 +9,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from goat.records import Board, Submission
-from scoring_service.doors.http.board_cache import BoardCache
+from scoring_service.doors.http.board_cache import BoardCache, CourseCache
 from scoring_service.doors.http.guard import Authenticator
 from scoring_service.doors.http.health import Health
 from scoring_service.doors.http.hub import Hub
@@ -32,6 +32,7 @@ class Door:
     tokens: Tokens
     authenticator: Authenticator
     boards: BoardCache
+    courses: CourseCache
     hub: Hub
     uploads: UploadDesk
     logins: LoginBrake
@@ -65,6 +66,9 @@ class Lookout:
 
     def board(self, challenge: str, identity: Identity | None) -> Board:
         return load_board(self._services, challenge, "public", identity)
+
+    def challenges(self) -> str:
+        return self._services.events.signature()
 
     def submissions(self, teams: Iterable[str]) -> dict[str, list[Submission]]:
         return self._feed.poll(list(teams))

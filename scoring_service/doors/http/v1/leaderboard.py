@@ -7,15 +7,17 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Header, Query
 from starlette.responses import Response
 
-from goat.records import Board
+from goat.records import Board, BoardHistory
 from scoring_service.doors.http import describe
-from scoring_service.doors.http.boards import BoardRequest, board_response
+from scoring_service.doors.http.board_cache import TOP
+from scoring_service.doors.http.boards import BoardRequest, board_response, history_response
 from scoring_service.doors.http.guard import AnyoneRoute, Maybe, documented_bearer
 from scoring_service.doors.http.schemas import ChallengeId
 from scoring_service.doors.http.state import TheDoor
 
 router = APIRouter(tags=["boards"], route_class=AnyoneRoute, dependencies=[documented_bearer])
 
+TOP_MAX = 30
 IfNoneMatch = Annotated[str, Header()]
 
 
@@ -33,6 +35,26 @@ async def get_board(
 ) -> Response:
     """A challenge's board. The private one is for organisers until the reveal. Has an ETag."""
     return await board_response(door.boards, BoardRequest(challenge, split), caller, if_none_match)
+
+
+@router.get(
+    "/challenges/{challenge}/leaderboard/history",
+    response_model=BoardHistory,
+    responses=describe.reply(describe.BOARD_HISTORY) | describe.problems(401, 403, 404),
+)
+async def get_history(
+    challenge: ChallengeId,
+    caller: Maybe,
+    door: TheDoor,
+    top: Annotated[int, Query(ge=0, le=TOP_MAX)] = TOP,
+    team_name: Annotated[str | None, Query(max_length=255)] = None,
+    if_none_match: IfNoneMatch = "",
+) -> Response:
+    """How a challenge's public board came to be: its best score over time, and the steps of the first
+    ``top`` teams and of ``team_name``. Thinned to a few hundred steps, a second old at most. Has an ETag."""
+    return await history_response(
+        door.courses, challenge, caller, if_none_match, top=top, team_name=team_name
+    )
 
 
 @router.get(

@@ -38,6 +38,8 @@ async def open_stream(
 ) -> Response:
     """Boards as snapshots and deltas (`board`), your own submissions (`submission`), a comment every 15 s.
 
+    `challenges` says that what is said of some challenge has changed: ask for them again.
+
     Each `board` event's id carries versions. Come back with `Last-Event-ID` and you get what you
     missed, or a snapshot if that is shorter or too old.
     """

@@ -22,6 +22,7 @@ FOR_EVERYBODY = {
     "GET /v1/challenges",
     "GET /v1/challenges/{challenge}",
     "GET /v1/challenges/{challenge}/leaderboard",
+    "GET /v1/challenges/{challenge}/leaderboard/history",
     "GET /v1/combined/leaderboard",
     "GET /v1/queue",
     "GET /v1/stream",
@@ -252,7 +253,12 @@ def test_after_the_reveal_the_private_board_is_for_everybody(stage: Stage) -> No
 def test_boards_for_teams_only_are_closed_to_visitors_on_every_path(stage: Stage) -> None:
     stage.site.world.apply(event_fields={"board_visibility": "teams"})
     stage.site.forget()
-    for path in ("/v1/challenges/task1/leaderboard", "/leaderboard/task1", "/leaderboard/task1?k=3"):
+    for path in (
+        "/v1/challenges/task1/leaderboard",
+        "/v1/challenges/task1/leaderboard/history",
+        "/leaderboard/task1",
+        "/leaderboard/task1?k=3",
+    ):
         assert stage.site.http.get(path).status_code == 401, path
         assert stage.site.http.get(path, headers=stage.callers["team_b"]).status_code == 200, path
     assert stage.site.http.get("/v1/stream?challenges=task1").status_code == 401

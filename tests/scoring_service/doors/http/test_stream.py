@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import socket
 import time
@@ -309,3 +310,22 @@ def test_a_storm_of_changes_is_a_few_events(live: Live) -> None:
                 assert data["from"] == version, "no step is missing"
                 version = data["to"]
         assert seen <= 12
+
+
+def test_a_challenge_that_is_added_or_changed_is_told_to_everybody_who_listens(live: Live) -> None:
+    # Given two listeners
+    with listening(live) as visitor, listening(live, "challenges=") as other:
+        for reader in (visitor, other):
+            assert reader.next("hello")
+        # When the event file is applied with another deadline
+        live.world.apply(deadline="2031-05-01")
+        # Then both are told
+        assert visitor.next("challenges") == other.next("challenges") == {"changed": True}
+        # And a file that changes nothing, and a result, tell nothing of the kind
+        live.world.apply(deadline="2031-05-01")
+        live.world.team("team_a")
+        score(live.world, "team_a", 0.1, 1)
+        until_board = itertools.takewhile(lambda found: found[0] != "board", visitor.events())
+        assert {name for name, _ in until_board} <= {"comment", "board"}
+        live.world.services.events.reveal("task1", True, actor="admin")
+        assert visitor.next("challenges")

@@ -1,0 +1,88 @@
+"""Which challenges and boards there are for whoever asks: looked up at each connection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from goat.client import Client
+from goat.errors import NotAuthenticated, NotFound, NotLoggedIn
+from goat.records import Challenge, Split
+from goat.text import plain
+from goat.widgets.rows import TIME
+from goat.widgets.stream import COMBINED
+
+DISTRIBUTION = "distribution"
+"""Figures, beside `TIME`, that ``board.js`` knows; a kind that declares others adds them to `_figures`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One board that can be shown."""
+
+    id: str
+    """Its name within the widget."""
+    board: str
+    """What the service calls it."""
+    title: str
+    split: Split = "public"
+    figures: tuple[str, ...] = ()
+
+
+def own_challenges(client: Client) -> dict[str, Challenge]:
+    """The challenges of one's own event (of all events without one), by the name to ask for each.
+
+    That is ``task1`` in the service's default event and ``event:task1`` elsewhere.
+    """
+    found = client.challenges()
+    events = {item.event for item in found}
+    if len(events) < 2:
+        return {item.id: item for item in found}
+    event = _own_event(client)
+    mine = [item for item in found if event in (None, item.event)]
+    bare = event is not None and bool(mine) and _is_default(client, mine[0])
+    return {item.id if bare else f"{item.event}:{item.id}": item for item in mine}
+
+
+def _own_event(client: Client) -> str | None:
+    try:
+        return client.me().event
+    except (NotAuthenticated, NotLoggedIn):
+        return None
+
+
+def _is_default(client: Client, challenge: Challenge) -> bool:
+    try:
+        return client.challenge(challenge.id).event == challenge.event
+    except NotFound:
+        return False
+
+
+def offers(challenges: dict[str, Challenge], names: tuple[str, ...]) -> list[Offer]:
+    """The named boards, or all: after its reveal each challenge's final board, then its public one."""
+    wanted = names or (*challenges, *_combined(challenges))
+    return [offer for name in wanted for offer in _of(name, challenges)]
+
+
+def _combined(challenges: dict[str, Challenge]) -> list[str]:
+    events = [name.rpartition(":")[0] for name in challenges]
+    return [f"{event}:{COMBINED}" if event else COMBINED for event in dict.fromkeys(events)]
+
+
+def _of(name: str, challenges: dict[str, Challenge]) -> list[Offer]:
+    event, _, inside = name.rpartition(":")
+    if inside == COMBINED:
+        return [Offer(name, name, plain(f"Combined · {event}" if event else "Combined", 80))]
+    about = challenges.get(name) or next(
+        (item for item in challenges.values() if f"{item.event}:{item.id}" == name), None
+    )
+    title = plain(about.title if about else name, 80)
+    public = Offer(name, name, title, figures=_figures(about))
+    if about is None or not about.revealed:
+        return [public]
+    final = Offer(f"{name} final", name, f"Final: {title}", "private", figures=(DISTRIBUTION,))
+    return [final, public]
+
+
+def _figures(about: Challenge | None) -> tuple[str, ...]:
+    """What can be drawn of a challenge's board beside its table."""
+    return (TIME, DISTRIBUTION)
