@@ -19,12 +19,12 @@ import contextlib
 import hashlib
 import importlib.metadata
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -44,6 +44,10 @@ class Limits:
     wall_s: float = 60.0
     cpu_s: float = 60.0
     memory_bytes: int = 2 << 30
+    device: Literal["cpu", "gpu"] = "cpu"
+    """``gpu`` children keep their address space: CUDA reserves far more of it than there is memory."""
+    threads: int = 1
+    """Threads that it may compute with."""
 
 
 class Runner(Protocol):
@@ -94,6 +98,10 @@ class Outcome:
     scores: Mapping[Split, Mapping[str, Measure]]
     timings: Mapping[str, float] = field(default_factory=dict)
     """Stage → seconds of wall time spent scoring (NOT model latency)."""
+    samples: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Every single measurement behind a measured metric, by name, e.g. ``latency_s``."""
+    machine: Mapping[str, str | int | float] = field(default_factory=dict)
+    """What it was measured on and with, e.g. provider, threads, batch size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +113,29 @@ class Upload:
     size: int
 
 
+class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of kinds where a submission is its file and nothing else."""
+
+
 class Kind(ABC):
     """Base of all kinds. Stateless: settings arrive as ``config``, an instance of ``config_type``."""
 
     name: ClassVar[str]
     config_type: ClassVar[type[msgspec.Struct]]
-    lane: ClassVar[str] = "short"
-    """Queue that its jobs wait in, unless the event names another."""
+    options_type: ClassVar[type[msgspec.Struct]] = NoOptions
+    """What a team may choose beside the file; forbids unknown fields, has a default for each."""
+    measured: ClassVar[bool] = False
+    """Its score depends on a measurement, so two runs of the same bytes may differ."""
+    open_metrics: ClassVar[frozenset[str]] = frozenset()
+    """Metrics that tell nothing of the hidden truth: a team sees its own in any case."""
+    board_metrics: ClassVar[tuple[str, ...]] = ()
+    """Public metrics that the board shows beside the score, in this order."""
     sources: ClassVar[tuple[str, ...]]
     """Modules whose code decides the score; their text makes the scorer's digest."""
+
+    def lane(self, config: Any) -> str:
+        """Queue that its jobs wait in, unless the event names another."""
+        return "short"
 
     @abstractmethod
     def validate(self, config: Any) -> list[str]:
@@ -131,16 +153,20 @@ class Kind(ABC):
         """Every fault of the data folder (missing, doubled, overlapping, wrong shape); empty if sound."""
 
     @abstractmethod
-    def check(self, path: Path, config: Any, mode: Mode) -> list[Problem]:
+    def check(self, path: Path, config: Any, mode: Mode, *, options: Any = None) -> list[Problem]:
         """Everything wrong with a submission at ``path`` (file or folder), without executing any of it."""
 
     @abstractmethod
-    def pack(self, path: Path, config: Any, mode: Mode) -> contextlib.AbstractContextManager[Upload]:
+    def pack(
+        self, path: Path, config: Any, mode: Mode, *, options: Any = None
+    ) -> contextlib.AbstractContextManager[Upload]:
         """The file to upload for ``path``; a temporary one is removed when the context ends."""
 
     @abstractmethod
-    def evaluate(self, artifact: Path, config: Any, mode: Mode, data: Data, runner: Runner) -> Outcome:
-        """Score one artifact. Raises `goat.errors.Rejection` with every problem found."""
+    def evaluate(
+        self, artifact: Path, config: Any, mode: Mode, data: Data, runner: Runner, *, options: Any = None
+    ) -> Outcome:
+        """Score one artifact. ``options`` is an ``options_type``, None for its defaults. Raises `goat.errors.Rejection` with every problem found."""
 
 
 def parse_config(kind: Kind, raw: Mapping[str, Any]) -> Any:
@@ -152,6 +178,17 @@ def parse_config(kind: Kind, raw: Mapping[str, Any]) -> Any:
         return msgspec.convert(raw, kind.config_type)
     except msgspec.ValidationError as error:
         raise Invalid(f"config of kind {kind.name}: {error}") from error
+
+
+def parse_options(kind: Kind, raw: Mapping[str, Any]) -> Any:
+    """Typed options of a submission from plain values.
+
+    Raises `goat.errors.Invalid`, naming the field, for unknown fields, wrong types and values out of range.
+    """
+    try:
+        return msgspec.convert(raw, kind.options_type)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"options: {error}", field="options") from error
 
 
 def scorer_digest(kind: Kind, config: Any) -> str:

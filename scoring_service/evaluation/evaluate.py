@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from goat.errors import Rejection, StorageFull, Unavailable
-from goat.kinds.base import Outcome, get_kind, parse_config, scorer_digest
+from goat.kinds.base import Outcome, get_kind, parse_config, parse_options, scorer_digest
 from scoring_service.evaluation.machine import machine_record
 from scoring_service.evaluation.runner import ChildRunner, ForkServer, Stopped
 from scoring_service.evaluation.wire import clean_problems
@@ -101,7 +101,8 @@ class Evaluator:
         artifact = self._services.store.path(claim.sha256)
         if not artifact.is_file():
             raise FileNotFoundError(f"the stored file is missing: {artifact}")
-        outcome = kind.evaluate(artifact, config, claim.mode, data, runner)
+        options = parse_options(kind, claim.options)
+        outcome = kind.evaluate(artifact, config, claim.mode, data, runner, options=options)
         timings = {**outcome.timings, "total": time.perf_counter() - started}
         return replace(claim, scorer_digest=digest), replace(outcome, timings=timings)
 
