@@ -36,6 +36,15 @@ T = TypeVar("T")
 PUBLISHED_PARTS: tuple[str, ...] = ("sample", "eval")
 HIDDEN_PARTS: tuple[str, ...] = ("public", "private")
 
+Device = Literal["cpu", "gpu"]
+
+
+class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a participant may choose beside the file: nothing, for most kinds."""
+
+
+NO_OPTIONS = NoOptions()
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -44,14 +53,22 @@ class Limits:
     wall_s: float = 60.0
     cpu_s: float = 60.0
     memory_bytes: int = 2 << 30
-    device: Literal["cpu", "gpu"] = "cpu"
-    """``gpu`` children keep their address space: CUDA reserves far more of it than there is memory."""
+    """Of main memory, above what the process holds when it starts."""
+    device: Device = "cpu"
+    """``gpu``: the child opens the accelerator's driver, which reserves a huge address space."""
     threads: int = 1
-    """Threads that it may compute with."""
+    """Threads that compute at the same time; ``cpu_s`` counts the seconds of all together."""
+    what: Literal["submission", "model"] = "submission"
+    """What is read or run: decides the words of the verdict when the child does not come back."""
 
 
 class Runner(Protocol):
     """Runs the part of an evaluation that touches hostile bytes."""
+
+    @property
+    def gpu_memory_bytes(self) -> int:
+        """Memory of the accelerator that one call may use; 0 where nobody bounds it."""
+        ...
 
     def call(self, function: Callable[..., T], *args: Any, limits: Limits) -> T:
         """Call a module-level function with picklable arguments and return its picklable result.
@@ -64,6 +81,8 @@ class Runner(Protocol):
 
 class InlineRunner:
     """Calls in this very process: for one's own files on one's own machine."""
+
+    gpu_memory_bytes = 0
 
     def call(self, function: Callable[..., T], *args: Any, limits: Limits) -> T:
         return function(*args)
@@ -99,9 +118,9 @@ class Outcome:
     timings: Mapping[str, float] = field(default_factory=dict)
     """Stage → seconds of wall time spent scoring (NOT model latency)."""
     samples: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    """Every single measurement behind a measured metric, by name, e.g. ``latency_s``."""
+    """Every single measurement that a measured metric was made of, e.g. ``latency_s``."""
     machine: Mapping[str, str | int | float] = field(default_factory=dict)
-    """What it was measured on and with, e.g. provider, threads, batch size."""
+    """What it was measured on and with, as far as the kind knows (provider, device, threads, …)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,21 +132,17 @@ class Upload:
     size: int
 
 
-class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of kinds where a submission is its file and nothing else."""
-
-
 class Kind(ABC):
     """Base of all kinds. Stateless: settings arrive as ``config``, an instance of ``config_type``."""
 
     name: ClassVar[str]
     config_type: ClassVar[type[msgspec.Struct]]
     options_type: ClassVar[type[msgspec.Struct]] = NoOptions
-    """What a team may choose beside the file; forbids unknown fields, has a default for each."""
+    """What a participant may choose per submission; every field has a default."""
     measured: ClassVar[bool] = False
-    """Its score depends on a measurement, so two runs of the same bytes may differ."""
+    """The score depends on a measurement (e.g. of speed), so two runs and two machines differ."""
     open_metrics: ClassVar[frozenset[str]] = frozenset()
-    """Metrics that tell nothing of the hidden truth: a team sees its own in any case."""
+    """Metrics that tell nothing of the hidden truth: the team always sees those of its submission."""
     board_metrics: ClassVar[tuple[str, ...]] = ()
     """Public metrics that the board shows beside the score, in this order."""
     sources: ClassVar[tuple[str, ...]]
@@ -136,6 +151,10 @@ class Kind(ABC):
     def lane(self, config: Any) -> str:
         """Queue that its jobs wait in, unless the event names another."""
         return "short"
+
+    def local_runner(self) -> Runner:
+        """What runs an evaluation on a participant's own machine."""
+        return InlineRunner()
 
     @abstractmethod
     def validate(self, config: Any) -> list[str]:
@@ -153,20 +172,30 @@ class Kind(ABC):
         """Every fault of the data folder (missing, doubled, overlapping, wrong shape); empty if sound."""
 
     @abstractmethod
-    def check(self, path: Path, config: Any, mode: Mode, *, options: Any = None) -> list[Problem]:
-        """Everything wrong with a submission at ``path`` (file or folder), without executing any of it."""
+    def check(self, path: Path, config: Any, mode: Mode, *, options: Any = NO_OPTIONS) -> list[Problem]:
+        """Everything wrong with a submission at ``path`` (file or folder), without executing any of it.
+
+        ``options`` is an instance of ``options_type`` (see `parse_options`), here and below.
+        """
 
     @abstractmethod
     def pack(
-        self, path: Path, config: Any, mode: Mode, *, options: Any = None
+        self, path: Path, config: Any, mode: Mode, *, options: Any = NO_OPTIONS
     ) -> contextlib.AbstractContextManager[Upload]:
         """The file to upload for ``path``; a temporary one is removed when the context ends."""
 
     @abstractmethod
     def evaluate(
-        self, artifact: Path, config: Any, mode: Mode, data: Data, runner: Runner, *, options: Any = None
+        self,
+        artifact: Path,
+        config: Any,
+        mode: Mode,
+        data: Data,
+        runner: Runner,
+        *,
+        options: Any = NO_OPTIONS,
     ) -> Outcome:
-        """Score one artifact. ``options`` is an ``options_type``, None for its defaults. Raises `goat.errors.Rejection` with every problem found."""
+        """Score one artifact. Raises `goat.errors.Rejection` with every problem found."""
 
 
 def parse_config(kind: Kind, raw: Mapping[str, Any]) -> Any:
@@ -181,14 +210,23 @@ def parse_config(kind: Kind, raw: Mapping[str, Any]) -> Any:
 
 
 def parse_options(kind: Kind, raw: Mapping[str, Any]) -> Any:
-    """Typed options of a submission from plain values.
+    """What a participant chose beside the file, as an instance of the kind's ``options_type``.
 
-    Raises `goat.errors.Invalid`, naming the field, for unknown fields, wrong types and values out of range.
+    Raises `goat.errors.Invalid`, naming the option, for unknown ones and values out of range.
     """
+    known = kind.options_type.__struct_fields__
+    for name in raw:
+        if name not in known:
+            takes = f"takes {', '.join(known)}" if known else "takes no options"
+            raise Invalid(
+                f"unknown option {str(name)[:40]!r}: a submission here {takes}", field=str(name)[:40]
+            )
     try:
         return msgspec.convert(raw, kind.options_type)
     except msgspec.ValidationError as error:
-        raise Invalid(f"options: {error}", field="options") from error
+        problem, _, place = str(error).partition(" - at ")
+        name = place.strip("`").removeprefix("$.") or "options"
+        raise Invalid(f"option {name}: {problem[:1].lower()}{problem[1:]}", field=name) from error
 
 
 def scorer_digest(kind: Kind, config: Any) -> str:
