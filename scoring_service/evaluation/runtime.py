@@ -8,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import importlib.metadata
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
@@ -32,6 +32,22 @@ class Gpu:
     """As CUDA names it: ``GPU-…`` or ``MIG-…``."""
     name: str
     memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a worker's fork server and children get for their lane."""
+
+    preload: tuple[str, ...] = ()
+    """Modules to have imported."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    gpu_memory_bytes: int = 0
+    """Of the device, for one model."""
+    machine: Mapping[str, str | int] = field(default_factory=dict)
+    """What joins the machine record of every result."""
+
+
+READS_FILES = Equipment()
 
 
 def runtime_installed() -> str:
@@ -93,16 +109,45 @@ def chosen_gpu(device: str) -> Gpu:
     return found[0]
 
 
-def child_environment(lane: str, gpu: Gpu | None) -> dict[str, str]:
-    """What the children of a lane find in their environment beside the usual."""
+def equip(lane: str, device: str, memory_fraction: float) -> Equipment:
+    """What a worker of that lane needs. Raises `RuntimeMissing` where this machine lacks it."""
     if lane not in MODEL_LANES:
-        return {}
+        return READS_FILES
+    require_runtime(lane)
     environment = {"ORT_DISABLE_TELEMETRY": "1"}
-    if gpu is not None:
-        # By id, and no cache of compiled kernels: a child writes no file. The library path is the machine's.
-        environment |= {"CUDA_VISIBLE_DEVICES": gpu.id, "CUDA_CACHE_DISABLE": "1"}
-        environment |= {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-    return environment
+    if lane == "cpu":
+        return Equipment(preload=PRELOAD, environment=environment)
+    gpu = chosen_gpu(device)
+    # By its id, and without a cache of compiled kernels: a child writes no file. Where the libraries of
+    # CUDA lie is the machine's affair.
+    environment |= {"CUDA_VISIBLE_DEVICES": gpu.id, "CUDA_CACHE_DISABLE": "1"}
+    environment |= {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    return Equipment(
+        preload=PRELOAD,
+        environment=environment,
+        gpu_memory_bytes=int(gpu.memory_bytes * memory_fraction),
+        machine={"gpu": gpu.name, "gpu_id": gpu.id, "gpu_memory_bytes": gpu.memory_bytes},
+    )
+
+
+def planned_gpus(workers: int | None, device: str) -> list[str]:
+    """Device of each GPU worker that is to run on this machine: ids, one per worker.
+
+    ``workers``: how many, None for one per device (none where there is no driver, or no runtime for it);
+    ``device``: the devices to use, separated by commas, all of them by default.
+    """
+    named = [name.strip() for name in device.split(",") if name.strip()]
+    if workers is None:
+        try:
+            require_runtime("gpu")
+            there = gpus()
+        except RuntimeMissing:
+            return []
+        return named or [gpu.id for gpu in there]
+    if not named:
+        with contextlib.suppress(RuntimeMissing):  # each worker says it again, and goes on trying
+            named = [gpu.id for gpu in gpus()]
+    return [named[number % len(named)] if named else "" for number in range(workers)]
 
 
 def _gpu(nvml: Any, handle: Any) -> Gpu:
