@@ -178,7 +178,12 @@ class Lane:
     running: int
     workers_alive: int
     challenges: list[str] = field(default_factory=list)
-    """As ``event:challenge``. Where there are some and no worker is alive, submissions wait for one."""
+    """As ``event:challenge``."""
+
+    @property
+    def unserved(self) -> bool:
+        """Whether submissions wait, or would wait, for a worker that nobody has started."""
+        return not self.workers_alive and bool(self.length or self.challenges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

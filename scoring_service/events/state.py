@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from goat.kinds.base import get_kind, parse_config
 from scoring_service.models import Challenge
@@ -11,6 +11,13 @@ from scoring_service.models import Challenge
 def is_frozen(challenge: Challenge, now: datetime) -> bool:
     """True while the public board shows the standings of the freeze."""
     return challenge.frozen_at is not None and challenge.revealed_at is None and now >= challenge.frozen_at
+
+
+def is_over(challenge: Challenge, now: datetime) -> bool:
+    """True when its deadline has passed, and the grace to finish an upload with it."""
+    if challenge.deadline is None:
+        return False
+    return now > challenge.deadline + timedelta(seconds=challenge.spec["grace_s"])
 
 
 def lane_of(challenge: Challenge) -> str:

@@ -49,6 +49,11 @@ class UploadTicket:
     options: Mapping[str, Any]
     """As they are stored: what was left open is not named."""
 
+    @property
+    def option_names(self) -> tuple[str, ...]:
+        """What may be chosen in this challenge."""
+        return get_kind(self.kind).options_type.__struct_fields__
+
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
