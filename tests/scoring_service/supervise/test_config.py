@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring_service.evaluation import runtime
+from scoring_service.evaluation import equipment
 from scoring_service.settings import Settings
 from scoring_service.supervise import config
 
@@ -17,9 +17,9 @@ def no_driver(monkeypatch):
     """A machine whose driver does not answer, whatever this one has."""
 
     def missing():
-        raise runtime.RuntimeMissing("no driver")
+        raise equipment.RuntimeMissing("no driver")
 
-    monkeypatch.setattr(runtime, "gpus", missing)
+    monkeypatch.setattr(equipment, "gpus", missing)
 
 
 def settings_for(home: Path, **environ: str) -> Settings:

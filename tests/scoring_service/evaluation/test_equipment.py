@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from scoring_service.evaluation import runtime
-from scoring_service.evaluation.runtime import Gpu, RuntimeMissing
+from goat.kinds.onnx import runtime
+from scoring_service.evaluation import equipment
+from scoring_service.evaluation.equipment import Gpu, RuntimeMissing
 
 
 class _Error(Exception):
@@ -81,14 +82,16 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> Any:
         *devices: dict[str, Any], answers: bool = True, packages: tuple[str, ...] = ("onnxruntime-gpu",)
     ) -> None:
         monkeypatch.setitem(sys.modules, "pynvml", driver(*devices, answers=answers))
-        monkeypatch.setattr(runtime, "_installed", lambda name: name in packages)
+        for module in (equipment, runtime):
+            monkeypatch.setattr(module, "installed", lambda name: name in packages)
+        monkeypatch.setattr(runtime.importlib.util, "find_spec", lambda name: packages or None)
 
     return make
 
 
 def test_devices_are_listed_and_a_cut_one_by_its_slices(machine: Any) -> None:
     machine(WHOLE, CUT)
-    assert runtime.gpus() == [
+    assert equipment.gpus() == [
         Gpu("GPU-1", "NVIDIA H200", 140 * GB),
         Gpu("MIG-a", "NVIDIA A100 MIG 3g.40gb", 40 * GB),
         Gpu("MIG-b", "NVIDIA A100 MIG 3g.40gb", 40 * GB),
@@ -97,49 +100,49 @@ def test_devices_are_listed_and_a_cut_one_by_its_slices(machine: Any) -> None:
 
 def test_a_gpu_worker_may_use_its_share_of_the_memory_that_the_device_really_has(machine: Any) -> None:
     machine(WHOLE, CUT)
-    equipment = runtime.equip("gpu", "MIG-b", 0.5)
-    assert equipment.gpu_memory_bytes == 20 * GB
-    assert equipment.environment["CUDA_VISIBLE_DEVICES"] == "MIG-b"
-    assert equipment.machine["gpu"] == "NVIDIA A100 MIG 3g.40gb"
-    assert "onnxruntime" in equipment.preload
+    found = equipment.equip("gpu", "MIG-b", 0.5)
+    assert found.gpu_memory_bytes == 20 * GB
+    assert found.environment["CUDA_VISIBLE_DEVICES"] == "MIG-b"
+    assert found.machine["gpu"] == "NVIDIA A100 MIG 3g.40gb"
+    assert "onnxruntime" in found.preload
 
 
 @pytest.mark.parametrize(("named", "chosen"), [("", "GPU-1"), ("0", "GPU-1"), ("2", "MIG-b")])
 def test_a_device_is_chosen_by_number_or_the_first_one(machine: Any, named: str, chosen: str) -> None:
     machine(WHOLE, CUT)
-    assert runtime.chosen_gpu(named).id == chosen
+    assert equipment.chosen_gpu(named).id == chosen
 
 
 def test_a_device_that_is_not_there_is_said_with_those_that_are(machine: Any) -> None:
     machine(WHOLE)
     with pytest.raises(RuntimeMissing, match=r"GOAT_GPU_DEVICE=MIG-x .* there is: GPU-1"):
-        runtime.equip("gpu", "MIG-x", 0.9)
+        equipment.equip("gpu", "MIG-x", 0.9)
 
 
 def test_one_gpu_worker_is_planned_per_device(machine: Any) -> None:
     machine(WHOLE, CUT)
-    assert runtime.planned_gpus(None, "") == ["GPU-1", "MIG-a", "MIG-b"]
-    assert runtime.planned_gpus(None, "MIG-a, MIG-b") == ["MIG-a", "MIG-b"]
-    assert runtime.planned_gpus(4, "") == ["GPU-1", "MIG-a", "MIG-b", "GPU-1"]
-    assert runtime.planned_gpus(0, "") == []
+    assert equipment.planned_gpus(None, "") == ["GPU-1", "MIG-a", "MIG-b"]
+    assert equipment.planned_gpus(None, "MIG-a, MIG-b") == ["MIG-a", "MIG-b"]
+    assert equipment.planned_gpus(4, "") == ["GPU-1", "MIG-a", "MIG-b", "GPU-1"]
+    assert equipment.planned_gpus(0, "") == []
 
 
 def test_without_a_driver_or_its_runtime_none_is_planned_by_itself(machine: Any) -> None:
     machine(answers=False)
-    assert runtime.planned_gpus(None, "") == []
+    assert equipment.planned_gpus(None, "") == []
     machine(WHOLE, packages=("onnxruntime",))
-    assert runtime.planned_gpus(None, "") == []
+    assert equipment.planned_gpus(None, "") == []
 
 
 def test_a_worker_that_was_asked_for_is_planned_and_will_say_what_it_lacks(machine: Any) -> None:
     machine(answers=False)
-    assert runtime.planned_gpus(1, "") == [""]
+    assert equipment.planned_gpus(1, "") == [""]
 
 
 @pytest.mark.parametrize(
     ("lane", "packages", "sentence"),
     [
-        ("cpu", (), r"pip install 'mls-goat\[cpu\]'"),
+        ("cpu", (), r'pip install "mls-goat\[cpu\]"'),
         ("gpu", ("onnxruntime",), "GOAT_RUNTIME=gpu"),
         ("cpu", ("onnxruntime", "onnxruntime-gpu"), "both installed and break each other"),
     ],
@@ -150,16 +153,16 @@ def test_a_worker_without_the_right_runtime_says_which_to_install(
 ) -> None:
     machine(WHOLE, packages=packages)
     with pytest.raises(RuntimeMissing, match=sentence):
-        runtime.equip(lane, "", 0.9)
+        equipment.equip(lane, "", 0.9)
 
 
 def test_a_gpu_worker_without_a_driver_says_so(machine: Any) -> None:
     machine(answers=False)
     with pytest.raises(RuntimeMissing, match="No NVIDIA driver answers"):
-        runtime.equip("gpu", "", 0.9)
+        equipment.equip("gpu", "", 0.9)
 
 
 def test_lanes_that_read_files_need_no_runtime(machine: Any) -> None:
     machine(answers=False, packages=())
     for lane in ("short", "long", "judges"):
-        assert runtime.equip(lane, "", 0.9) == runtime.READS_FILES
+        assert equipment.equip(lane, "", 0.9) == equipment.READS_FILES
