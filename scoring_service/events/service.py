@@ -107,6 +107,10 @@ class EventService:
                 said.append((*named, row.position, row.spec, row.data_version, row.scorer_digest, *moments))
         return hashlib.blake2b(msgspec.json.encode(said), digest_size=12).hexdigest()
 
+    def is_measured(self, name: str) -> bool:
+        """Whether the challenge's score takes a measurement. Raises `NotFound`."""
+        return get_kind(self.challenge(name).kind).measured
+
     def published_file(self, name: str, file: str, *, early: bool = False) -> Path:
         """Path of a downloadable archive. Raises `NotFound`, and `DeadlinePassed` before the challenge
         opens, unless ``early`` (for organisers)."""
