@@ -181,6 +181,8 @@ class ChildRunner:
 
     level = LEVEL
     """Protection that the children run under; stored with every result."""
+    gpu_memory_bytes = 0
+    """Of the accelerator, for one call; no GPU worker yet."""
 
     def __init__(self, server: ForkServer, stop: threading.Event | None = None) -> None:
         self._server = server

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from goat import records
 from goat.errors import Conflict, DeadlinePassed, Forbidden, GoatError, Invalid, TooLarge, UploadIncomplete
-from goat.kinds.base import get_kind
+from goat.kinds.base import get_kind, parse_config
 from scoring_service.db import Database, Session
 from scoring_service.events.repository import challenge as find_challenge
 from scoring_service.events.repository import challenge_by_id
@@ -173,7 +173,7 @@ class Acceptance:
             team_id=ticket.team_id,
             account_id=ticket.identity.account_id,
             mode=ticket.mode,
-            lane=challenge.spec["lane"] or get_kind(challenge.kind).lane,
+            lane=challenge.spec["lane"] or _lane(challenge),
             state="QUEUED",
             filename=filename,
             sha256=sha256,
@@ -188,6 +188,11 @@ class Acceptance:
         session.add(submission)
         session.flush()
         return submission
+
+
+def _lane(challenge: Challenge) -> str:
+    kind = get_kind(challenge.kind)
+    return kind.lane(parse_config(kind, challenge.spec["config"]))
 
 
 def require_size(ticket: UploadTicket, size: int) -> None:
