@@ -1,4 +1,4 @@
-"""Writes the data folder of a reconstruction challenge, as `goat.kinds.base` describes it::
+"""Writes the data folder of a challenge with one truth per input, as `goat.kinds.base` describes it::
 
     sample/inputs  sample/truth    published, numbered in the order given
     eval/inputs                    published: public and private shuffled into one numbering
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,8 @@ PATTERN = "sample_{:04d}.pt"
 
 _WRITTEN = 1767225600  # 2026-01-01 UTC, the time that every published file carries
 
-Pair = tuple[NDArray[np.float32], NDArray[np.float32]]
-"""A damaged image and its truth."""
+Pair = tuple[NDArray[Any], NDArray[np.float32]]
+"""An input and its truth, such as a damaged image and the original."""
 
 
 def write_dataset(
@@ -33,7 +34,7 @@ def write_dataset(
 ) -> None:
     """Write all pairs of the three splits into ``folder``, which must be new or empty.
 
-    pairs: per split its (damaged, truth) images; may be generators, one pair is held at a time.
+    pairs: per split its (input, truth) arrays; may be generators, one pair is held at a time.
     counts: how many pairs each split has. seed: decides which eval number is in which split.
     Raises `goat.errors.Invalid` if the folder is not empty, ValueError if a count is wrong.
     """
@@ -46,7 +47,7 @@ def write_dataset(
 
 
 def _write(folder: Path, inputs: str, truth: str, numbers: Iterable[int], pairs: Iterable[Pair]) -> None:
-    """Damaged images into part ``inputs``, their truth into part ``truth``, under the same names."""
+    """Inputs into part ``inputs``, their truth into part ``truth``, under the same names."""
     (folder / inputs / "inputs").mkdir(parents=True, exist_ok=True)
     (folder / truth / "truth").mkdir(parents=True)
     for number, (image, original) in zip(numbers, pairs, strict=True):
