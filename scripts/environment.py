@@ -30,6 +30,7 @@ SETS = {
     "test": ("test.txt", "build.txt", "uv.txt", "torch.txt"),
 }
 PROXY = [ROOT / "hub_config/proxy" / name for name in ("package.json", "package-lock.json")]
+DCLINT = [ROOT / "tests/deployment/dclint" / name for name in ("package.json", "package-lock.json")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 INSTALL_PROXY = ROOT / "scripts" / "proxy.py"
 
@@ -167,6 +168,7 @@ def digest_of(name: str) -> str:
         f"{sys.version}|{ROOT}|{VENV}|{os.environ.get(TORCH_ARGS, '')}|{WITH_TORCH}".encode()
     )
     scripts = [ROOT / "pyproject.toml", Path(__file__), INSTALL_PROXY, *PROXY]
+    scripts += DCLINT if name == "test" else []
     for path in [*(REQUIREMENTS / file for file in SETS[name]), *scripts]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -211,6 +213,9 @@ def set_up(name: str) -> None:
     say(f"{name} set installed from pinned, hashed files (by {installer})")
     if name != "server":
         run([python(), str(INSTALL_PROXY)], "installing the hub's proxy with npm", attempts=2)
+    if name == "test":
+        command = [python(), str(INSTALL_PROXY), "dclint"]
+        run(command, "installing the linter of the compose file with npm", attempts=2)
     if name == "test" or WITH_TORCH:
         install_torch()
     install_project()
