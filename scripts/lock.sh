@@ -20,6 +20,8 @@ compile requirements/hub.txt pyproject.toml --extra server --extra sample --extr
 compile requirements/collaboration.txt pyproject.toml --extra hub --extra collaboration --constraint requirements/hub.txt
 compile requirements/docker.txt pyproject.toml --extra hub --extra docker --constraint requirements/test.txt
 compile requirements/server.txt pyproject.toml --extra server --extra sample --constraint requirements/test.txt
+compile requirements/cpu.txt pyproject.toml --extra cpu --constraint requirements/test.txt
+compile requirements/gpu.txt pyproject.toml --extra gpu --constraint requirements/test.txt
 compile requirements/goat.txt pyproject.toml --constraint requirements/test.txt
 compile requirements/build.txt requirements/build.in --constraint requirements/test.txt
 compile requirements/uv.txt requirements/uv.in

@@ -1,9 +1,9 @@
 """Install what comes from npm into the environment that runs this, with its Node.
 
-``proxy.py [proxy|dclint]``: ``proxy`` is the hub's proxy (configurable-http-proxy), ``dclint`` the linter of docker-compose.yml, which
-only the tests need. npm's lock files pin every package by its digest and name no registry: from where they
-come is npm's own configuration. Run by environment.py; standard library only but for the wheel that brings
-Node.
+``proxy.py [proxy|dclint]``: ``proxy`` is the hub's proxy (configurable-http-proxy), ``dclint`` the linter
+of docker-compose.yml, which only the tests need. npm's lock files pin every package by its digest and name
+no registry: from where they come is npm's own configuration. Run by environment.py; standard library only
+but for the wheel that brings Node.
 """
 
 from __future__ import annotations

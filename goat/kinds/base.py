@@ -19,12 +19,12 @@ import contextlib
 import hashlib
 import importlib.metadata
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -36,6 +36,15 @@ T = TypeVar("T")
 PUBLISHED_PARTS: tuple[str, ...] = ("sample", "eval")
 HIDDEN_PARTS: tuple[str, ...] = ("public", "private")
 
+Device = Literal["cpu", "gpu"]
+
+
+class NoOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a participant may choose beside the file: nothing, for most kinds."""
+
+
+NO_OPTIONS = NoOptions()
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -44,10 +53,22 @@ class Limits:
     wall_s: float = 60.0
     cpu_s: float = 60.0
     memory_bytes: int = 2 << 30
+    """Of main memory, above what the process holds when it starts."""
+    device: Device = "cpu"
+    """``gpu``: the child opens the accelerator's driver, which reserves a huge address space."""
+    threads: int = 1
+    """Threads that compute at the same time; ``cpu_s`` counts the seconds of all together."""
+    what: Literal["submission", "model"] = "submission"
+    """What is read or run: decides the words of the verdict when the child does not come back."""
 
 
 class Runner(Protocol):
     """Runs the part of an evaluation that touches hostile bytes."""
+
+    @property
+    def gpu_memory_bytes(self) -> int:
+        """Memory of the accelerator that one call may use; 0 where nobody bounds it."""
+        ...
 
     def call(self, function: Callable[..., T], *args: Any, limits: Limits) -> T:
         """Call a module-level function with picklable arguments and return its picklable result.
@@ -60,6 +81,8 @@ class Runner(Protocol):
 
 class InlineRunner:
     """Calls in this very process: for one's own files on one's own machine."""
+
+    gpu_memory_bytes = 0
 
     def call(self, function: Callable[..., T], *args: Any, limits: Limits) -> T:
         return function(*args)
@@ -94,6 +117,10 @@ class Outcome:
     scores: Mapping[Split, Mapping[str, Measure]]
     timings: Mapping[str, float] = field(default_factory=dict)
     """Stage → seconds of wall time spent scoring (NOT model latency)."""
+    samples: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Every single measurement that a measured metric was made of, e.g. ``latency_s``."""
+    machine: Mapping[str, str | int | float] = field(default_factory=dict)
+    """What it was measured on and with, as far as the kind knows (provider, device, threads, …)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +137,24 @@ class Kind(ABC):
 
     name: ClassVar[str]
     config_type: ClassVar[type[msgspec.Struct]]
-    lane: ClassVar[str] = "short"
-    """Queue that its jobs wait in, unless the event names another."""
+    options_type: ClassVar[type[msgspec.Struct]] = NoOptions
+    """What a participant may choose per submission; every field has a default."""
+    measured: ClassVar[bool] = False
+    """The score depends on a measurement (e.g. of speed), so two runs and two machines differ."""
+    open_metrics: ClassVar[frozenset[str]] = frozenset()
+    """Metrics that tell nothing of the hidden truth: the team always sees those of its submission."""
+    board_metrics: ClassVar[tuple[str, ...]] = ()
+    """Public metrics that the board shows beside the score, in this order."""
     sources: ClassVar[tuple[str, ...]]
     """Modules whose code decides the score; their text makes the scorer's digest."""
+
+    def lane(self, config: Any) -> str:
+        """Queue that its jobs wait in, unless the event names another."""
+        return "short"
+
+    def local_runner(self) -> Runner:
+        """What runs an evaluation on a participant's own machine."""
+        return InlineRunner()
 
     @abstractmethod
     def validate(self, config: Any) -> list[str]:
@@ -131,15 +172,29 @@ class Kind(ABC):
         """Every fault of the data folder (missing, doubled, overlapping, wrong shape); empty if sound."""
 
     @abstractmethod
-    def check(self, path: Path, config: Any, mode: Mode) -> list[Problem]:
-        """Everything wrong with a submission at ``path`` (file or folder), without executing any of it."""
+    def check(self, path: Path, config: Any, mode: Mode, *, options: Any = NO_OPTIONS) -> list[Problem]:
+        """Everything wrong with a submission at ``path`` (file or folder), without executing any of it.
+
+        ``options`` is an instance of ``options_type`` (see `parse_options`), here and below.
+        """
 
     @abstractmethod
-    def pack(self, path: Path, config: Any, mode: Mode) -> contextlib.AbstractContextManager[Upload]:
+    def pack(
+        self, path: Path, config: Any, mode: Mode, *, options: Any = NO_OPTIONS
+    ) -> contextlib.AbstractContextManager[Upload]:
         """The file to upload for ``path``; a temporary one is removed when the context ends."""
 
     @abstractmethod
-    def evaluate(self, artifact: Path, config: Any, mode: Mode, data: Data, runner: Runner) -> Outcome:
+    def evaluate(
+        self,
+        artifact: Path,
+        config: Any,
+        mode: Mode,
+        data: Data,
+        runner: Runner,
+        *,
+        options: Any = NO_OPTIONS,
+    ) -> Outcome:
         """Score one artifact. Raises `goat.errors.Rejection` with every problem found."""
 
 
@@ -152,6 +207,26 @@ def parse_config(kind: Kind, raw: Mapping[str, Any]) -> Any:
         return msgspec.convert(raw, kind.config_type)
     except msgspec.ValidationError as error:
         raise Invalid(f"config of kind {kind.name}: {error}") from error
+
+
+def parse_options(kind: Kind, raw: Mapping[str, Any]) -> Any:
+    """What a participant chose beside the file, as an instance of the kind's ``options_type``.
+
+    Raises `goat.errors.Invalid`, naming the option, for unknown ones and values out of range.
+    """
+    known = kind.options_type.__struct_fields__
+    for name in raw:
+        if name not in known:
+            takes = f"takes {', '.join(known)}" if known else "takes no options"
+            raise Invalid(
+                f"unknown option {str(name)[:40]!r}: a submission here {takes}", field=str(name)[:40]
+            )
+    try:
+        return msgspec.convert(raw, kind.options_type)
+    except msgspec.ValidationError as error:
+        problem, _, place = str(error).partition(" - at ")
+        name = place.strip("`").removeprefix("$.") or "options"
+        raise Invalid(f"option {name}: {problem[:1].lower()}{problem[1:]}", field=name) from error
 
 
 def scorer_digest(kind: Kind, config: Any) -> str:

@@ -15,10 +15,10 @@ import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from goat.errors import Problem, Rejection
-from goat.kinds.base import Data, Kind, Limits, Measure, Outcome, Runner, Upload
+from goat.kinds.base import NO_OPTIONS, Data, Kind, Limits, Measure, Outcome, Runner, Upload
 from goat.kinds.images import settings
 from goat.kinds.images.dataset import dataset_faults
 from goat.kinds.images.inspection import Inspection, inspect
@@ -80,12 +80,12 @@ class ImageReconstruction(Kind):
     def validate_data(self, folder: Path, config: Config) -> list[str]:
         return dataset_faults(folder, config)
 
-    def check(self, path: Path, config: Config, mode: Mode) -> list[Problem]:
+    def check(self, path: Path, config: Config, mode: Mode, *, options: Any = NO_OPTIONS) -> list[Problem]:
         inspection = inspect(path, config, mode)
         return inspection.problems + _value_problems(path, inspection, config, mode)
 
     @contextlib.contextmanager
-    def pack(self, path: Path, config: Config, mode: Mode) -> Iterator[Upload]:
+    def pack(self, path: Path, config: Config, mode: Mode, *, options: Any = NO_OPTIONS) -> Iterator[Upload]:
         """A folder becomes a stored zip whose bytes depend on names and contents only; a file is
         sent as it is. Raises `goat.errors.Rejection` for a folder that cannot be packed."""
         if not path.is_dir():
@@ -96,7 +96,16 @@ class ImageReconstruction(Kind):
             _pack_folder(path, packed)
             yield Upload(packed, packed.name, packed.stat().st_size)
 
-    def evaluate(self, artifact: Path, config: Config, mode: Mode, data: Data, runner: Runner) -> Outcome:
+    def evaluate(
+        self,
+        artifact: Path,
+        config: Config,
+        mode: Mode,
+        data: Data,
+        runner: Runner,
+        *,
+        options: Any = NO_OPTIONS,
+    ) -> Outcome:
         start = time.perf_counter()
         inspection = runner.call(inspect, artifact, config, mode, limits=INSPECTION_LIMITS)
         inspected = time.perf_counter()

@@ -17,13 +17,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
 import msgspec
 
 from goat.errors import Problem, Rejection
+from goat.kinds import endings
 from goat.kinds.base import Limits
 from scoring_service.evaluation.confine import LEVEL
 from scoring_service.evaluation.wire import (
@@ -43,7 +44,9 @@ KILLED_FROM_OUTSIDE = 3
 """Times that a call is tried when its child gets a SIGKILL that is not ours."""
 START_TIMEOUT_S = 60.0
 """For the fork server to answer; it imports a kind's modules at the first job."""
-_CRASHED = "Reading the submission {}. Save it again and resubmit."
+# One thread per library: a process with threads cannot be forked safely.
+ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""All that children find in their environment, unless their lane needs more."""
 _SLICE_S = 0.1
 """How often a waiting call looks whether it should stop."""
 
@@ -72,8 +75,10 @@ class _Reading(Enum):
 class ForkServer:
     """The process that children are forked from; started when needed, again if it was killed."""
 
-    def __init__(self, preload: Iterable[str] = ()) -> None:
+    def __init__(self, preload: Iterable[str] = (), environment: Mapping[str, str] | None = None) -> None:
+        """``preload``: modules that children need; ``environment``: what they find beside `ENVIRONMENT`."""
         self._preload = list(preload)
+        self._environment = {**ENVIRONMENT, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
@@ -93,8 +98,7 @@ class ForkServer:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd="/",
-                # One thread per library: a process with threads cannot be forked safely.
-                env={"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=self._environment,
             )
         self._control = ours
         self._send(pickle.dumps([sys.path, *self._preload]), None)
@@ -182,9 +186,13 @@ class ChildRunner:
     level = LEVEL
     """Protection that the children run under; stored with every result."""
 
-    def __init__(self, server: ForkServer, stop: threading.Event | None = None) -> None:
+    def __init__(
+        self, server: ForkServer, stop: threading.Event | None = None, *, gpu_memory_bytes: int = 0
+    ) -> None:
         self._server = server
         self._stop = stop or threading.Event()
+        self.gpu_memory_bytes = gpu_memory_bytes
+        """Of the accelerator, for one call; 0 where there is none."""
         self.peak_bytes = 0
         """Largest resident memory of a child so far."""
 
@@ -202,10 +210,10 @@ class ChildRunner:
                     raise
                 continue
             if reply is not None:
-                result: T = _result(reply, function)
+                result: T = _result(reply, function, limits)
                 return result
             if reading is _Reading.LATE:
-                raise _too_slow(limits.wall_s)
+                raise endings.too_slow(limits, limits.wall_s)
             if reading is _Reading.NOTHING and ended.status == signal.SIGKILL and turn < KILLED_FROM_OUTSIDE:
                 continue
             raise _verdict(ended, limits)
@@ -255,17 +263,17 @@ class ChildRunner:
         return _Reading.FRAME, bytes(received[LENGTH.size :])
 
 
-def _result(reply: Reply, function: Callable[..., Any]) -> Any:
+def _result(reply: Reply, function: Callable[..., Any], limits: Limits) -> Any:
     if reply.problems:
         raise Rejection(clean_problems(Problem(*problem) for problem in reply.problems))
     if reply.out_of_memory:
-        raise _too_big()
+        raise endings.too_big(limits)
     if reply.fault:
         raise EvaluatorFault(clean_text(reply.fault, 2000))
     try:
         return decode_result(reply, function)
     except ValueError as error:
-        raise Rejection.of("crashed", _CRASHED.format("gave an answer that makes no sense")) from error
+        raise endings.crashed(limits, "gave an answer that makes no sense") from error
 
 
 def _verdict(ended: Ended, limits: Limits) -> Rejection:
@@ -274,20 +282,8 @@ def _verdict(ended: Ended, limits: Limits) -> Rejection:
     if os.WIFSIGNALED(ended.status):
         number = os.WTERMSIG(ended.status)
         if number == signal.SIGXCPU or ended.cpu_s >= math.ceil(limits.cpu_s):
-            return _too_slow(limits.cpu_s)
+            return endings.too_slow(limits, limits.cpu_s)
         if ended.peak_bytes >= limits.memory_bytes:
-            return _too_big()
+            return endings.too_big(limits)
         how = f"crashed ({signal.Signals(number).name})"
-    return Rejection.of("crashed", _CRASHED.format(how))
-
-
-def _too_slow(seconds: float) -> Rejection:
-    return Rejection.of(
-        "time_limit", f"Reading the submission took longer than {seconds:g} s. Make it smaller or simpler."
-    )
-
-
-def _too_big() -> Rejection:
-    return Rejection.of(
-        "memory_limit", "Reading the submission needs more memory than a submission may use. Make it smaller."
-    )
+    return endings.crashed(limits, how)

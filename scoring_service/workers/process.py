@@ -18,6 +18,7 @@ from dramatiq.worker import Worker
 from goat.kinds.base import get_kind, kinds
 from scoring_service.evaluation.evaluate import Evaluator
 from scoring_service.evaluation.runner import ForkServer
+from scoring_service.evaluation.runtime import equip
 from scoring_service.services import Services
 from scoring_service.workers.broker import ACTOR, BellBroker
 
@@ -36,11 +37,14 @@ class WorkerProcess:
     """Everything that one worker process holds; `run` returns after `stop` was called."""
 
     def __init__(self, services: Services, lane: str) -> None:
+        """Raises `RuntimeMissing` where this machine lacks what the lane needs, and says what to do."""
         self._services = services
         self._lane = lane
         self.id = f"{lane}-{os.getpid()}-{token_hex(4)}"
-        self._server = ForkServer(preload=_kind_modules())
-        self._evaluator = Evaluator(services, self._server, worker=self.id)
+        settings = services.settings
+        equipment = equip(lane, settings.gpu_device, settings.gpu_memory_fraction)
+        self._server = ForkServer([*_kind_modules(), *equipment.preload], equipment.environment)
+        self._evaluator = Evaluator(services, self._server, worker=self.id, equipment=equipment)
         self._stopping = threading.Event()
 
     def stop(self) -> None:

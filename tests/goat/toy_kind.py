@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from goat.errors import Problem, Rejection
-from goat.kinds.base import Data, Kind, Limits, Measure, Outcome, Runner, Upload
+from goat.kinds.base import NO_OPTIONS, Data, Kind, Limits, Measure, Outcome, Runner, Upload
 from goat.records import Mode
 
 
@@ -45,12 +45,12 @@ class ToyKind(Kind):
     def validate_data(self, folder: Path, config: Config) -> list[str]:
         return []
 
-    def check(self, path: Path, config: Config, mode: Mode) -> list[Problem]:
+    def check(self, path: Path, config: Config, mode: Mode, *, options: Any = NO_OPTIONS) -> list[Problem]:
         missing = [name for name in config.names if not (path / f"{name}.txt").is_file()]
         return [Problem("missing_files", f"{name}.txt is missing.", f"{name}.txt") for name in missing]
 
     @contextlib.contextmanager
-    def pack(self, path: Path, config: Config, mode: Mode) -> Iterator[Upload]:
+    def pack(self, path: Path, config: Config, mode: Mode, *, options: Any = NO_OPTIONS) -> Iterator[Upload]:
         with tempfile.TemporaryDirectory() as folder:
             target = Path(folder, "answers.zip")
             with zipfile.ZipFile(target, "w") as archive:
@@ -58,7 +58,16 @@ class ToyKind(Kind):
                     archive.write(path / f"{name}.txt", f"{name}.txt")
             yield Upload(target, "answers.zip", target.stat().st_size)
 
-    def evaluate(self, artifact: Path, config: Any, mode: Mode, data: Data, runner: Runner) -> Outcome:
+    def evaluate(
+        self,
+        artifact: Path,
+        config: Any,
+        mode: Mode,
+        data: Data,
+        runner: Runner,
+        *,
+        options: Any = NO_OPTIONS,
+    ) -> Outcome:
         problems = self.check(artifact, config, mode)
         if problems:
             raise Rejection(problems)

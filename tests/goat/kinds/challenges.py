@@ -26,6 +26,8 @@ WEIGHTED = "0.7*psnr/50 + 0.15*ssim + 0.15*(1 - sam/90)"
 class ChildRunner:
     """Runs the hostile part in a real process, as a worker does (without its sandbox)."""
 
+    gpu_memory_bytes = 0
+
     def call(self, function: Callable[..., T], *args: Any, limits: Limits) -> T:
         with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
             return pool.submit(function, *args).result(limits.wall_s)
