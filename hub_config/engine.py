@@ -24,7 +24,7 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from hub_config.container import LABEL, NAME, environment_of, team_container
 from scoring_service.settings import Settings
 
-PORT = 2375
+ADDRESS = "tcp://engine:2375"
 SOCKET = "/run/docker.sock"
 PATIENCE_S = 60.0
 MAX_BODY = 1 << 20
@@ -189,9 +189,14 @@ class Handler(BaseHTTPRequestHandler):
         """Only refusals are worth a line: a spawner asks every few seconds whether servers live."""
 
 
-def serve(settings: Settings, path: str, host: str, port: int) -> ThreadingHTTPServer:
+def port() -> int:
+    """Where the gate listens: the port at which the hub looks for the engine, as ``DOCKER_HOST`` has it."""
+    return urlsplit(os.environ.get("DOCKER_HOST") or ADDRESS).port or 2375
+
+
+def serve(settings: Settings, path: str, host: str, number: int) -> ThreadingHTTPServer:
     """The gate, listening; ``serve_forever`` runs it."""
-    return ThreadingHTTPServer((host, port), partial(Handler, Gate(settings, path)))
+    return ThreadingHTTPServer((host, number), partial(Handler, Gate(settings, path)))
 
 
 def main() -> None:
@@ -201,7 +206,7 @@ def main() -> None:
             f"{path} is not there, or may not be used by this user ({os.getuid()}, groups {os.getgroups()}): "
             "DOCKER_GID must be the number of the group that owns it (docs/deployment.md)."
         )
-    serve(Settings.from_env(), path, "", PORT).serve_forever()
+    serve(Settings.from_env(), path, "", port()).serve_forever()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 
-from hub_config.engine import PORT as ENGINE_PORT
+from hub_config.engine import port
 from hub_config.plan import Plan
 from scoring_service.settings import BadSetting, Settings
 
@@ -46,7 +46,7 @@ def culler(plan: Plan) -> str:
 
 def engine(plan: Plan) -> str:
     """The container engine answers through its gate."""
-    return problem_at(f"http://127.0.0.1:{ENGINE_PORT}/_ping")
+    return problem_at(f"http://127.0.0.1:{port()}/_ping")
 
 
 CHECKS: dict[str, Callable[[Plan], str]] = {"hub": hub, "proxy": proxy, "culler": culler, "engine": engine}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 from hub_config.plan import Plan
@@ -21,7 +22,7 @@ def main() -> None:
     ours = {
         "JUPYTER_CONFIG_PATH": os.pathsep.join(plan.jupyter_config()),
         # Kernels speak over Unix sockets, whose paths must be short.
-        "JUPYTER_RUNTIME_DIR": "/tmp/jupyter",  # noqa: S108 - the container's own
+        "JUPYTER_RUNTIME_DIR": f"{tempfile.gettempdir()}/jupyter",
         "SHELL": "/bin/bash",
     }
     os.execve(command[0], command, {**os.environ, **ours})

@@ -253,7 +253,7 @@ def test_compose_file_follows_the_schema_and_its_linter(tmp_path: Path):
     # Then a mistake would have been found
     content["services"]["api"]["restrat"] = "always"
     written.write_text(yaml.dump(content, Dumper=Plain, sort_keys=False))
-    assert "restrat" in _dclint(written).stdout
+    assert "invalid-schema" in _dclint(written).stdout
 
 
 def _dclint(file: Path) -> subprocess.CompletedProcess[str]:
