@@ -7,5 +7,7 @@
 - `enclose`: the launcher that takes away every right a team's server must not have
 - `run`: starts hub, proxy and culler with the secrets that each of them needs
 - `keeper`: stops the teams' servers when everything stops
+- `container`, `docker_spawner`, `engine`, `inside`: the same with a container per team (docs/deployment.md)
+- `health`: does the hub, its proxy, … work?
 - `singleuser`: Jupyter's own configuration inside a team's server
 """

@@ -4,19 +4,24 @@ from typing import Any
 
 from hub_config.authenticator import GoatAuthenticator
 from hub_config.plan import PACKAGE, SERVICE, Plan
-from hub_config.spawner import TeamSpawner
 from scoring_service.settings import Settings
+
+if Settings.from_env().hub_isolation == "docker":
+    from hub_config.docker_spawner import ContainerSpawner as TeamSpawner
+else:
+    from hub_config.spawner import TeamSpawner
 
 c: Any = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub provides it
 plan = Plan(Settings.from_env())
 
 # Where everything is. The proxy is a program of its own: a hub that restarts disturbs no notebook.
 c.JupyterHub.bind_url = plan.public_url
-c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{plan.hub_port}"
+c.JupyterHub.hub_bind_url = f"http://{plan.listens}:{plan.hub_port}"
+c.JupyterHub.hub_connect_url = plan.hub_url
 c.JupyterHub.db_url = f"sqlite:///{plan.folder / 'jupyterhub.sqlite'}"
 c.JupyterHub.cookie_secret_file = str(plan.folder / "cookie_secret")
 c.ConfigurableHTTPProxy.should_start = False
-c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{plan.proxy_api_port}"
+c.ConfigurableHTTPProxy.api_url = plan.proxy_api_url
 c.ConfigurableHTTPProxy.auth_token = plan.secret("proxy_token")
 c.JupyterHub.cleanup_servers = False
 c.JupyterHub.cleanup_proxy = False

@@ -21,6 +21,7 @@ SERVICE_PREFIX = f"/services/{SERVICE}/"
 LEVELS = {
     "user": "every team's server runs as a user of its own, and sees no other files",
     "bubblewrap": "every team's server runs in bubblewrap, and sees no other processes and files",
+    "docker": "every team's server runs in a container of its own",
     "none": "NONE: a team's notebook can read everything that this user can. For trying out only",
 }
 
@@ -57,12 +58,34 @@ class Plan:
         return f"http://{_bracketed(self.settings.hub_host)}:{self.settings.hub_port}"
 
     @property
+    def in_containers(self) -> bool:
+        """Whether hub, proxy and teams' servers are containers, which reach each other by network."""
+        return self.settings.hub_isolation == "docker"
+
+    @property
+    def listens(self) -> str:
+        """Where hub and proxy listen for each other: this machine only, if they are on one."""
+        return "0.0.0.0" if self.in_containers else "127.0.0.1"  # noqa: S104 - the container's own network
+
+    @property
     def hub_api_url(self) -> str:
-        return f"http://127.0.0.1:{self.hub_port}/hub/api"
+        return self.settings.hub_api_url or f"http://127.0.0.1:{self.hub_port}/hub/api"
+
+    @property
+    def hub_url(self) -> str:
+        """The hub itself, for its proxy and the teams' servers."""
+        return self.hub_api_url.removesuffix("/hub/api")
+
+    @property
+    def proxy_api_url(self) -> str:
+        """Where the proxy takes the hub's orders."""
+        return self.settings.hub_proxy_url or f"http://127.0.0.1:{self.proxy_api_port}"
 
     @property
     def service_url(self) -> str:
-        """The scoring service, for programs on this machine."""
+        """The scoring service, for the hub and the teams' servers."""
+        if self.settings.hub_service_url:
+            return self.settings.hub_service_url
         host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(  # noqa: S104 - compared, not bound
             self.settings.api_host, self.settings.api_host
         )
@@ -85,7 +108,7 @@ class Plan:
 
     def secret(self, name: str) -> str:
         """One of the hub's secrets (mode 0600), made at first use."""
-        return read_or_make_secret(self.settings.home / "secrets", f"hub_{name}", 32)
+        return read_or_make_secret(self.settings.secrets_folder, f"hub_{name}", 32)
 
     @cached_property
     def isolation(self) -> str:
@@ -94,7 +117,7 @@ class Plan:
         root = os.geteuid() == 0
         if wanted == "user" and not root:
             raise CannotIsolate("GOAT_HUB_ISOLATION=user needs root; without root use bubblewrap.")
-        if wanted in ("user", "none"):
+        if wanted in ("user", "docker", "none"):
             return wanted
         if root and wanted == "auto":
             return "user"

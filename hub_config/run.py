@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hub_config.plan import PACKAGE, Plan
 from scoring_service.settings import Settings
@@ -42,10 +43,10 @@ def command_of(name: str, plan: Plan) -> tuple[list[str], dict[str, str]]:
             str(proxy_script()),
             f"--ip={settings.hub_host}",
             f"--port={settings.hub_port}",
-            "--api-ip=127.0.0.1",
+            f"--api-ip={plan.listens}",
             f"--api-port={plan.proxy_api_port}",
-            f"--default-target=http://127.0.0.1:{plan.hub_port}",
-            f"--error-target=http://127.0.0.1:{plan.hub_port}/hub/error",
+            f"--default-target={plan.hub_url}",
+            f"--error-target={plan.hub_url}/hub/error",
             "--log-level=warn",
         ], {"CONFIGPROXY_AUTH_TOKEN": plan.secret("proxy_token")}
     if name == "culler":
@@ -62,11 +63,13 @@ def command_of(name: str, plan: Plan) -> tuple[list[str], dict[str, str]]:
     }
 
 
-def wait_for(port: int) -> None:
-    """Return when somebody listens on a port of this machine, or after `WAIT_S` seconds."""
+def wait_for(url: str) -> None:
+    """Return when somebody listens at an address, or after `WAIT_S` seconds."""
+    parts = urlsplit(url)
+    address = (parts.hostname or "127.0.0.1", parts.port or 80)
     deadline = time.monotonic() + WAIT_S
     while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        with contextlib.suppress(OSError), socket.create_connection(address, timeout=1):
             return
         time.sleep(0.1)
 
@@ -75,10 +78,10 @@ def main() -> None:
     os.umask(0o077)
     plan = Plan(Settings.from_env())
     if sys.argv[1] == "hub":
-        wait_for(plan.proxy_api_port)
+        wait_for(plan.proxy_api_url)
+        plan.teams.mkdir(mode=0o700, parents=True, exist_ok=True)
     elif sys.argv[1] == "culler":
-        wait_for(plan.hub_port)
-    plan.teams.mkdir(mode=0o700, parents=True, exist_ok=True)
+        wait_for(plan.hub_url)
     command, secrets = command_of(sys.argv[1], plan)
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     many = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)

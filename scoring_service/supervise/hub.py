@@ -30,6 +30,11 @@ def plan_of(settings: Settings) -> Plan:
             "docs/hub.md, 'Several people in a team', has the command."
         )
     plan = Plan(settings)
+    if plan.in_containers:
+        raise Refused(
+            "GOAT_HUB_ISOLATION=docker is for the compose file (docs/deployment.md), where hub and proxy are "
+            "containers too. Unset it here, or `goat-server up --no-hub`."
+        )
     try:
         level = plan.isolation
     except CannotIsolate as trouble:

@@ -101,14 +101,9 @@ def _password(settings: Settings, name: str, passwords: dict[str, str | None]) -
     return f"password in {_shortest(kept)}" if kept.exists() else "password as you set it"
 
 
-def secrets_folder(settings: Settings) -> Path:
-    """Where generated passwords and keys are kept, for our user only."""
-    return settings.home / "secrets"
-
-
 def password_file(settings: Settings, name: str) -> Path:
     """Where a generated password is kept, mode 0600."""
-    return secrets_folder(settings) / {ORGANISER: "admin_password", DEMO_TEAM: "demo_password"}[name]
+    return settings.secrets_folder / {ORGANISER: "admin_password", DEMO_TEAM: "demo_password"}[name]
 
 
 def _shortest(path: Path) -> str:
