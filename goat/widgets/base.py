@@ -54,6 +54,9 @@ class Shown(anywidget.AnyWidget):
         else:
             self.asked(content)
 
+    def __repr__(self) -> str:
+        return self._text()
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
         found = super()._repr_mimebundle_(**options)
         data, metadata = found if isinstance(found, tuple) else (found or {}, {})

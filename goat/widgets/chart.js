@@ -59,6 +59,7 @@ function colours(element) {
     own: read("--goat-own"),
     best: read("--goat-accent"),
     paper: "rgba(0,0,0,0)",
+    wide: element.clientWidth > 500,
   };
 }
 
@@ -69,10 +70,10 @@ function layout(theme, xTitle, yTitle) {
     plot_bgcolor: theme.paper,
     font: { color: theme.text, size: 12 },
     margin: { l: 52, r: 12, t: 8, b: 40 },
-    height: 320,
+    height: 340,
     xaxis: { ...axis, title: { text: xTitle } },
     yaxis: { ...axis, title: { text: yTitle } },
-    legend: { orientation: "h", y: 1.12, x: 0 },
+    legend: { orientation: "h", yanchor: "bottom", y: 1.02, x: 0 },
     hoverlabel: { namelength: -1 },
     bargap: 0.06,
   };
@@ -112,8 +113,11 @@ function stepLine(steps, name, color, width, more = {}) {
 
 /** Best over time: the board's, the leading teams', and the own team's submissions. All in [seconds, score]. */
 function progressFigure({ best, leaders, own, unit, up, theme, names }) {
-  const data = leaders.map(([name, steps], at) =>
-    stepLine(steps, escaped(name), theme.soft, 1, { dash: ["solid", "dash", "dot", "dashdot", "longdash"][at % 5] }));
+  const data = leaders.map(([name, steps], at) => ({
+    ...stepLine(steps, escaped(name), theme.soft, 1, { dash: ["solid", "dash", "dot", "dashdot", "longdash"][at % 5] }),
+    showlegend: theme.wide, // where there is no room, a touch on the line tells its name
+    legendrank: 2000,
+  }));
   if (best.length) data.push(stepLine(best, names.best, theme.best, 2.5));
   if (own.length) {
     const mine = bestSoFar(own, up);

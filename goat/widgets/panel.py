@@ -69,8 +69,9 @@ class Panel(Form):
             with self._connect() as client:
                 self._begin(client)
         except NotFound:
-            self.close()
-            raise
+            if self._about is None:
+                self.close()
+                raise
         except GoatError:
             return  # an outage: the stream says what it is, and begins again
 
@@ -240,14 +241,20 @@ class Panel(Form):
 
     # --- where widgets are not shown ------------------------------------------------------------
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        data = dict(super()._repr_mimebundle_(**options) or {})
+    def _said_plainly(self) -> list[str]:
         title = self._about.title if self._about else "the challenge"
-        said = [
+        return [
             f"The panel of {plain(title, 120)} needs a notebook that shows widgets. The same in code:",
             *("  data = goat.data()", "  goat.dry_run(path)", "  goat.submit(path)"),
             self.own.as_text(),
         ]
+
+    def __repr__(self) -> str:
+        return "\n".join(self._said_plainly())
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        data = dict(super()._repr_mimebundle_(**options) or {})
+        said = self._said_plainly()
         data["text/plain"] = "\n".join(said)
         data["text/html"] = f"<pre>{markup(said[0])}\n{'<br>'.join(said[1:4])}</pre>{self.own.as_html()}"
         return data

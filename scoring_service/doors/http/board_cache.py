@@ -22,8 +22,8 @@ from scoring_service.leaderboard.course import Course
 from scoring_service.teams.identity import Identity
 
 FRESH_S = 0.1
-COURSE_FRESH_S = 1.0
-"""A board's course takes longer to load and nobody waits for its last second: the stream tells that."""
+COURSE_FRESH_S = 3.0
+"""A board's course takes longer to load and nobody waits for its last seconds: the stream tells them."""
 CACHED_PAGES = 256
 TOP = 10
 """Rows of the documented list when the caller names no number."""

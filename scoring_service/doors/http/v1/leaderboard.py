@@ -51,7 +51,8 @@ async def get_history(
     if_none_match: IfNoneMatch = "",
 ) -> Response:
     """How a challenge's public board came to be: its best score over time, and the steps of the first
-    ``top`` teams and of ``team_name``. Thinned to a few hundred steps, a second old at most. Has an ETag."""
+    ``top`` teams and of ``team_name``. Thinned to a few hundred steps, three seconds old at most.
+    Has an ETag."""
     return await history_response(
         door.courses, challenge, caller, if_none_match, top=top, team_name=team_name
     )
