@@ -25,6 +25,9 @@ c.ConfigurableHTTPProxy.api_url = plan.proxy_api_url
 c.ConfigurableHTTPProxy.auth_token = plan.secret("proxy_token")
 c.JupyterHub.cleanup_servers = False
 c.JupyterHub.cleanup_proxy = False
+# How often the hub looks what the proxy knows. A proxy that was restarted knows no team's server until then,
+# and JupyterHub's own five minutes would be five minutes without a notebook for everybody.
+c.JupyterHub.last_activity_interval = 5
 c.JupyterHub.log_level = "WARN"
 c.JupyterHub.template_paths = [str(PACKAGE / "templates")]
 c.JupyterHub.template_vars = {"goat_service": SERVICE}

@@ -169,7 +169,7 @@ class HttpTransport:
             try:
                 yield from events(response.iter_raw())
             except (httpx.TransportError, httpx.StreamError, ValueError) as error:
-                raise ServiceUnreachable(f"The event stream of {self.url} ended: {error}") from None
+                raise ServiceUnreachable(f"The connection to the service ({self.url}) was lost.") from error
 
 
 def _cut(response: httpx.Response) -> None:

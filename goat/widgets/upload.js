@@ -1,6 +1,8 @@
 // One file from the browser to the kernel, in acknowledged pieces.
 
-const PIECE = 1 << 20;
+// A piece that takes too long makes the next one smaller, so that the bar moves on any network.
+const [SMALLEST, FIRST, LARGEST] = [1 << 13, 1 << 16, 1 << 20];
+const [SOON_MS, LATE_MS] = [500, 2000];
 const PATIENCE_MS = 20000;
 
 function render({ model, el }) {
@@ -10,7 +12,7 @@ function render({ model, el }) {
   const said = make("span", { class: "goat-said", role: "status", "aria-live": "polite" });
   bar.hidden = true;
   el.append(input, bar, said);
-  const job = { file: null, timer: 0 };
+  const job = { file: null, timer: 0, piece: FIRST, sent: 0 };
   const size = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
   function wait() {
@@ -35,7 +37,7 @@ function render({ model, el }) {
       end(`${file.name} has ${size(file.size)}, too much for this button (${size(model.get("limit"))}). Drag it into the file browser on the left, then give its path here.`);
       return;
     }
-    job.file = file;
+    Object.assign(job, { file, piece: FIRST, sent: 0 });
     bar.hidden = false;
     bar.value = 0;
     said.textContent = `${file.name} …`;
@@ -52,12 +54,31 @@ function render({ model, el }) {
     said.textContent = `${file.name}: ${size(content.next)} of ${size(file.size)}`;
     wait();
     if (content.next < file.size) {
-      const piece = await file.slice(content.next, content.next + PIECE).arrayBuffer();
+      adjust();
+      const piece = await file.slice(content.next, content.next + job.piece).arrayBuffer();
+      job.sent = performance.now();
       model.send({ at: content.next }, undefined, [piece]);
     }
   }
+
+  function adjust() {
+    if (!job.sent) return;
+    const took = performance.now() - job.sent;
+    if (took < SOON_MS) job.piece = Math.min(LARGEST, job.piece * 2);
+    else if (took > LATE_MS) job.piece = Math.max(SMALLEST, job.piece / 2);
+  }
+
+  /** The kernel that had the beginning is gone: nothing of it will ever arrive. */
+  function lost() {
+    if (job.file) end("The kernel ended during the upload, nothing was kept. Run the panel's cell again, then choose the file again.");
+  }
   model.on("msg:custom", hear);
-  return () => model.off("msg:custom", hear);
+  model.on("comm_live_update", lost);
+  return () => {
+    model.off("msg:custom", hear);
+    model.off("comm_live_update", lost);
+    clearTimeout(job.timer);
+  };
 }
 
 export default { render };

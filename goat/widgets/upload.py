@@ -1,6 +1,6 @@
 """Choose a file in the browser: sent to the kernel in pieces, so that no limit of the connection is hit.
 
-A notebook server cuts a connection that carries a message of 10 MiB; pieces of 1 MiB never come near
+A notebook server cuts a connection that carries a message of 10 MiB; pieces of at most 1 MiB never come near
 it, each is acknowledged, and a kernel that died is noticed. What is too large for a browser at all is
 steered to the file browser and a path.
 """

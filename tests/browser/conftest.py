@@ -32,9 +32,9 @@ from tests.scoring_service.conftest import (  # noqa: F401  # fixtures
 from tests.scoring_service.world import PASSWORD
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
-    """Closed with the module: while it runs, this thread has an event loop that others would trip over."""
+    """Closed with the folder's last test: until then this thread has an event loop, which trips others."""
     with chromium() as found:
         yield found
 
@@ -42,7 +42,7 @@ def browser() -> Iterator[Any]:
 # --- the whole thing --------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def venue() -> Iterator[Venue]:
     with tempfile.TemporaryDirectory(prefix="goat-venue-") as folder:
         began = time.monotonic()
@@ -54,13 +54,13 @@ def venue() -> Iterator[Venue]:
             found.site.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def ada(venue: Venue, browser: Any) -> Iterator[Person]:
     """Somebody of the first team, logged in, the server's notebook on the screen."""
     yield from _arrive(venue, browser, TEAM_A)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def bob(venue: Venue, browser: Any) -> Iterator[Person]:
     """Somebody of the other team."""
     yield from _arrive(venue, browser, TEAM_B)

@@ -137,6 +137,31 @@ class Notebook:
             self.page.wait_for_timeout(50)
         return time.monotonic() - began
 
+    def listen(self) -> None:
+        """From now on remember every sentence that a widget shows, however short."""
+        self.page.evaluate(
+            """() => {
+              window.goatSaid = new Set();
+              const look = () => document.querySelectorAll('.goat-problem, .goat-panel .goat-box, .goat-said')
+                .forEach(place => place.textContent && window.goatSaid.add(place.textContent));
+              new MutationObserver(look).observe(
+                document.body, { subtree: true, childList: true, characterData: true, attributes: true });
+              look();
+            }"""
+        )
+
+    def said(self) -> list[str]:
+        """What widgets have shown since `listen`."""
+        found: list[str] = self.page.evaluate("() => [...window.goatSaid]")
+        return found
+
+    def until_said(self, part: str) -> str:
+        """Wait for a sentence with these words; the sentence."""
+        self.page.wait_for_function(
+            "part => [...window.goatSaid].some(text => text.includes(part))", arg=part
+        )
+        return next(text for text in self.said() if part in text)
+
     def external(self) -> list[str]:
         """Requests that left the address which was opened."""
         scheme, _, rest = self.url.partition("://")

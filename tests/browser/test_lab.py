@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 import pytest
 
+from tests.browser.colours import brightness
 from tests.browser.conftest import Lab
 from tests.browser.hackathon import Hackathon
 
@@ -104,9 +104,3 @@ def test_the_panel_submits_and_five_hundred_rows_take_the_keyboard(lab: Lab, sit
     )
     page.wait_for_selector("text=1 of 2 finals chosen", timeout=60_000)
     assert lab.external() == []
-
-
-def brightness(colour: str) -> float:
-    """Of a CSS colour ``rgb(…)``, 0 to 255."""
-    red, green, blue = (float(value) for value in re.findall(r"[\d.]+", colour)[:3])
-    return 0.3 * red + 0.6 * green + 0.1 * blue

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tests.browser.colours import brightness
 from tests.browser.venue import Person, Venue
 from tests.hub.site import PASSWORDS, TEAM_A, TEAM_B
 
@@ -14,6 +15,12 @@ pytestmark = pytest.mark.timeout(300)
 
 WIDGETS = ("import goat\ngoat.panel()", "goat.board()")
 BADGE = ".goat-own .goat-badge"
+SIDE_BY_SIDE = """import goat
+from ipywidgets import HBox
+
+panel, board = goat.panel("task1"), goat.board()
+panel.layout.width = board.layout.width = "50%"
+HBox([panel, board], layout={"align_items": "flex-start"})"""
 
 
 def test_two_teams_submit_and_both_boards_move_without_a_reload(
@@ -58,3 +65,35 @@ def test_two_teams_submit_and_both_boards_move_without_a_reload(
         assert not any(password in json.dumps(saved) for password in PASSWORDS.values())
         assert person.external() == []
         assert person.errors == []
+
+
+def test_panel_and_board_are_good_to_look_at_in_both_themes(venue: Venue, ada: Person) -> None:
+    # Given a team in the middle of a full board, which has submitted more than once
+    for number in range(6):
+        venue.submit(venue.rival(number), 0.5 + number / 12)
+    venue.put(TEAM_A, "answers.zip", venue.answers(0.75))
+    venue.submit(TEAM_A, 0.6)
+    ada.open(SIDE_BY_SIDE)
+    ada.page.set_viewport_size({"width": 1480, "height": 960})
+    ada.command("application:toggle-left-area")
+    ada.run_all()
+    ada.until_board(lambda rows: len(rows) >= 7, "all teams")
+    ada.ranked("answers.zip")
+    ada.press("3 · Submit")
+    ada.see(".goat-good-box >> text=public score")
+    ada.page.locator(".goat-history input[type=checkbox]").first.check()
+    ada.see("text=1 of 2 finals chosen")
+    ada.page.wait_for_timeout(2000)  # until the mark of the last change has faded
+    ada.page.mouse.move(700, 5)
+    # Then both can be read, by light and by night
+    for theme in ada.in_both_themes():
+        ada.page.locator(".goat-panel h3").scroll_into_view_if_needed()
+        ada.page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer').scrollTo(0, 0)")
+        ada.picture(f"hub-{theme}")
+        for widget in ("panel", "board"):
+            ada.picture(f"{widget}-{theme}", f".goat-{widget}")
+            style = "e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]"
+            text, paper = ada.page.locator(f".goat-{widget}").first.evaluate(style)
+            assert abs(brightness(text) - brightness(paper)) > 125
+    ada.command("application:toggle-left-area")
+    ada.page.set_viewport_size({"width": 1280, "height": 1000})

@@ -14,9 +14,11 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 
 from goat.client import Client
 from goat.readers import read_pt, write_pt
+from hub_config.keeper import MARK
 from scoring_service.settings import Settings
 from scoring_service.supervise.control import Supervisord
 from tests.browser.notebook import BOOK, READY, Notebook, book
@@ -67,13 +69,13 @@ class Venue:
 
     def answers(self, repair: float) -> bytes:
         """Answers as a zip; ``repair`` from 0 (as damaged) to 1 says how good they are."""
-        target = io.BytesIO()
-        with zipfile.ZipFile(target, "w") as file, tempfile.TemporaryDirectory() as folder:
-            for name, damaged, repaired in self._inputs:
-                mixed = ((1 - repair) * damaged + repair * repaired).astype(np.float32)
-                write_pt(Path(folder) / name, mixed)
-                file.write(Path(folder) / name, name)
-        return target.getvalue()
+        mixed = {name: (1 - repair) * bad + repair * good for name, bad, good in self._inputs}
+        return _zipped(mixed, zipfile.ZIP_STORED)
+
+    def coarse_answers(self, levels: int) -> bytes:
+        """Answers of so few grey levels that they are small when packed."""
+        coarse = {name: np.round(good * levels) / levels for name, _, good in self._inputs}
+        return _zipped(coarse, zipfile.ZIP_DEFLATED)
 
     def put(self, team: str, name: str, content: bytes) -> None:
         """Lay a file into a team's folder, as its own."""
@@ -115,6 +117,18 @@ class Venue:
         if name in ("hub", "proxy"):
             wait_for_hub(self.site)
 
+    def kill_kernel(self, team: str) -> None:
+        """End the team's kernels as the system does when memory runs out."""
+        for process in psutil.process_iter(["environ", "cmdline"]):
+            theirs = (process.info["environ"] or {}).get(MARK) == str(self.home_of(team))
+            if theirs and "ipykernel_launcher" in (process.info["cmdline"] or ()):
+                process.kill()
+
+    def uploads(self, team: str) -> list[Path]:
+        """What the panel has put into the team's folder."""
+        folder = self.home_of(team) / "uploads"
+        return [path for path in folder.iterdir() if not path.name.startswith(".")] if folder.exists() else []
+
     def switch(self, name: str, *, on: bool) -> None:
         """Stop or start one program, as an organiser who repairs something would."""
         settings = Settings.from_env({"GOAT_HOME": str(self.site.up.home)})
@@ -138,6 +152,15 @@ def open_venue(folder: Path) -> Venue:
     return venue
 
 
+def _zipped(images: dict[str, Any], how: int) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", how) as file, tempfile.TemporaryDirectory() as folder:
+        for name, image in images.items():
+            write_pt(Path(folder) / name, image.astype(np.float32))
+            file.write(Path(folder) / name, name)
+    return target.getvalue()
+
+
 def _answers(address: str) -> bool:
     try:
         return httpx.get(address, timeout=2, trust_env=False).status_code == 200
@@ -146,7 +169,7 @@ def _answers(address: str) -> bool:
 
 
 def _median(image: Any) -> Any:
-    """Each value by the median of those of its 5 × 5 neighbours that were not lost: (channels, height, width)."""
+    """(channels, height, width): each value by the median of its 5 × 5 neighbours that were not lost."""
     padded = np.pad(image, ((0, 0), (2, 2), (2, 2)), mode="edge")
     height, width = image.shape[1:]
     around = np.stack([padded[:, y : y + height, x : x + width] for y in range(5) for x in range(5)])
@@ -204,6 +227,14 @@ class Person(Notebook):
                 "uploadThroughput": bytes_per_s,
             },
         )
+
+    def get(self, path: str) -> int:
+        """The status that a request of this browser to the own server gets, 0 for none."""
+        cookies = {cookie["name"]: cookie["value"] for cookie in self.page.context.cookies(f"{self.url}/")}
+        try:
+            return httpx.get(f"{self.url}{path}", cookies=cookies, timeout=5, trust_env=False).status_code
+        except httpx.HTTPError:
+            return 0
 
     # --- the panel ------------------------------------------------------------------------------
 

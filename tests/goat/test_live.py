@@ -143,5 +143,5 @@ def test_waiting_hears_the_verdict_from_the_stream() -> None:
 
 def test_a_stream_that_breaks_is_reported_as_such() -> None:
     client = _client([httpx.ReadError("cut")])
-    with pytest.raises(ServiceUnreachable, match="stream"):
+    with pytest.raises(ServiceUnreachable, match="was lost"):
         list(client.events(["task1"]))
