@@ -31,7 +31,7 @@ T = TypeVar("T")
 _NVIDIA = "/proc/driver/nvidia/version"
 
 
-class _Reply(msgspec.Struct):
+class _Reply(msgspec.Struct, omit_defaults=True):
     """What the process leaves behind: exactly one of the three is set."""
 
     result: msgspec.Raw = msgspec.Raw(b"")

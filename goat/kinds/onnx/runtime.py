@@ -42,6 +42,25 @@ def load_runtime() -> Any:
     return onnxruntime
 
 
+def require_provider(runtime: Any, device: Device) -> None:
+    """Raise RuntimeError if this build of the runtime cannot use the device: nobody's verdict."""
+    there = runtime.get_available_providers()
+    if PROVIDERS[device] not in there:
+        raise RuntimeError(f"{PROVIDERS[device]} is not in this build of onnxruntime, only {there}")
+
+
+def canary() -> bytes:
+    """The smallest model: where it does not load, the fault is the machine's and not a participant's."""
+    from onnx import TensorProto, helper
+
+    taken, given = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "canary", [taken], [given])
+    content: bytes = helper.make_model(
+        graph, ir_version=8, opset_imports=[helper.make_opsetid("", 17)]
+    ).SerializeToString()
+    return content
+
+
 def _installed(distribution: str) -> bool:
     try:
         importlib.metadata.version(distribution)
