@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
+from collections.abc import Mapping
 from typing import Any, Final
 
 from goat.errors import MissingPackage
@@ -19,7 +20,7 @@ def require_runtime(device: Device) -> None:
     Imports neither `onnx` nor `onnxruntime`.
     """
     extra = "gpu" if device == "gpu" else "cpu"
-    both = [name for name in ("onnxruntime", "onnxruntime-gpu") if _installed(name)]
+    both = [name for name in ("onnxruntime", "onnxruntime-gpu") if installed(name)]
     if len(both) == 2:
         raise MissingPackage(
             "onnxruntime and onnxruntime-gpu are both installed and break each other: pip uninstall -y "
@@ -42,11 +43,45 @@ def load_runtime() -> Any:
     return onnxruntime
 
 
-def require_provider(runtime: Any, device: Device) -> None:
+def require_provider(device: Device) -> None:
     """Raise RuntimeError if this build of the runtime cannot use the device: nobody's verdict."""
-    there = runtime.get_available_providers()
+    there = load_runtime().get_available_providers()
     if PROVIDERS[device] not in there:
         raise RuntimeError(f"{PROVIDERS[device]} is not in this build of onnxruntime, only {there}")
+
+
+def open_session(
+    content: bytes,
+    device: Device,
+    *,
+    threads: int = 1,
+    gpu_memory_bytes: int = 0,
+    sizes: Mapping[str, int] | None = None,
+) -> Any:
+    """An InferenceSession of a model's bytes on that device and no other.
+
+    gpu_memory_bytes: that the runtime may take for its arena; 0 for no bound. sizes: of dimensions that
+    the model leaves open, by their names. Raises what the runtime raises, and RuntimeError where it fell
+    back to another device: a number of another device must never be published.
+    """
+    runtime = load_runtime()
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Bytes that are a sound message and a file of the runtime's other format at once are a message.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    for name, size in (sizes or {}).items():
+        options.add_free_dimension_override_by_name(name, size)
+    provider: Any = PROVIDERS[device]
+    if device == "gpu":
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        bound = {"gpu_mem_limit": str(gpu_memory_bytes)} if gpu_memory_bytes else {}
+        provider = (provider, {"device_id": "0", "arena_extend_strategy": "kSameAsRequested", **bound})
+    session = runtime.InferenceSession(content, sess_options=options, providers=[provider])
+    if session.get_providers()[0] != PROVIDERS[device]:
+        raise RuntimeError(f"{PROVIDERS[device]} is not there; got {session.get_providers()}")
+    return session
 
 
 def canary() -> bytes:
@@ -61,7 +96,8 @@ def canary() -> bytes:
     return content
 
 
-def _installed(distribution: str) -> bool:
+def installed(distribution: str) -> bool:
+    """Whether a package of that name is there."""
     try:
         importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:

@@ -24,7 +24,7 @@ from goat.kinds.base import Device
 from goat.kinds.onnx.calls import Array, Call, prepare_call
 from goat.kinds.onnx.latency import measure
 from goat.kinds.onnx.refusals import load_refusal, run_refusal
-from goat.kinds.onnx.runtime import PROVIDERS, canary, load_runtime, require_provider
+from goat.kinds.onnx.runtime import canary, load_runtime, open_session, require_provider
 from goat.readers.onnx_gate import ModelFacts, open_model
 from goat.readers.onnx_rules import Rules
 from goat.readers.onnx_signature import same_answer, shape_text
@@ -99,32 +99,22 @@ def _run(job: Job) -> Ran:
 
 
 def _load(content: bytes, facts: ModelFacts, batch: int, job: Job) -> Any:
-    runtime = load_runtime()
-    options = runtime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = job.threads
-    options.inter_op_num_threads = 1
-    # Bytes that are a valid message and a valid file of the other format at once get judged as a message.
-    options.add_session_config_entry("session.load_model_format", "ONNX")
-    if facts.batch_name:
-        # It never changes here, and a known batch lets the runtime compute shapes once, while it loads.
-        options.add_free_dimension_override_by_name(facts.batch_name, batch)
-    provider: Any = PROVIDERS[job.device]
-    if job.device == "gpu":
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-        bound = {"gpu_mem_limit": str(job.gpu_memory_bytes)} if job.gpu_memory_bytes else {}
-        provider = (provider, {"device_id": "0", "arena_extend_strategy": "kSameAsRequested", **bound})
-    require_provider(runtime, job.device)
+    def load(what: bytes) -> Any:
+        return open_session(
+            what,
+            job.device,
+            threads=job.threads,
+            gpu_memory_bytes=job.gpu_memory_bytes,
+            # It never changes here, and with a known batch shapes are computed once, while loading.
+            sizes={facts.batch_name: batch} if facts.batch_name else {},
+        )
+
+    require_provider(job.device)
     try:
-        session = runtime.InferenceSession(content, sess_options=options, providers=[provider])
+        return load(content)
     except Exception as error:  # whatever the runtime raises
-        if job.device == "gpu":
-            runtime.InferenceSession(canary(), sess_options=options, providers=[provider])
+        load(canary())  # raises where the machine is at fault: that must be nobody's verdict
         raise load_refusal(error, job.device) from error
-    if session.get_providers()[0] != PROVIDERS[job.device]:
-        # Ours, not the participant's: the number of another device must never be published.
-        raise RuntimeError(f"{PROVIDERS[job.device]} is not there; got {session.get_providers()}")
-    return session
 
 
 class _Work:

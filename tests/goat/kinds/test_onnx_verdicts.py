@@ -244,14 +244,14 @@ def test_the_service_never_gives_a_gpu_challenge_to_the_cpu(
     with pytest.raises(EvaluatorFault, match="CUDAExecutionProvider"):
         challenge.evaluate(models.good(), runner=child)
     # and so it does where the build knows the provider and the driver is missing
-    monkeypatch.setattr(session, "require_provider", lambda runtime, device: None)
+    monkeypatch.setattr(session, "require_provider", lambda device: None)
     with pytest.raises(Exception, match=r"fallback to CPU EP|CUDAExecutionProvider") as caught:
         challenge.evaluate(models.good(), runner=InlineRunner())
     assert not isinstance(caught.value, Rejection)
 
 
 def test_two_runtimes_in_one_environment_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runtime, "_installed", lambda name: True)
+    monkeypatch.setattr(runtime, "installed", lambda name: True)
     with pytest.raises(MissingPackage, match="break each other"):
         runtime.require_runtime("cpu")
 
