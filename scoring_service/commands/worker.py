@@ -22,7 +22,7 @@ def command(lane: str) -> None:
     log_to_stderr()
     try:
         process = WorkerProcess(connected_services(Settings.from_env()), lane)
+        on_stop(process.stop)
+        process.run()
     except RuntimeMissing as missing:
         raise click.ClickException(str(missing)) from missing
-    on_stop(process.stop)
-    process.run()

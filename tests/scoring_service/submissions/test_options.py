@@ -86,12 +86,19 @@ def test_options_reach_the_evaluation_and_its_measurements_are_kept(measured: Wo
 
 
 def test_the_lane_is_the_kinds_for_these_settings_unless_the_event_names_one(measured: World) -> None:
+    # Given a kind that runs models for one of its settings, and reads files for another
     team = measured.team()
     measured.submit(team, MODEL)
-    measured.apply(kind="measured", config={"device": "cpu"}, lane="long")
+    measured.apply(kind="measured", config={}, lane="long")
     measured.submit(team, MODEL, options={"batch_size": 2})
+    # Then each waits where its workers are
     waiting = {lane.name: lane.length for lane in measured.services.submissions.queue().lanes}
     assert waiting == {"cpu": 1, "long": 1}
+
+
+def test_an_event_cannot_send_models_to_workers_that_cannot_run_them(measured: World) -> None:
+    with pytest.raises(Invalid, match="need the workers of the lane cpu"):
+        measured.apply(kind="measured", config={"device": "cpu"}, lane="long")
 
 
 def test_a_lane_that_nobody_serves_is_said_with_its_challenges(measured: World) -> None:
