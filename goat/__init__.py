@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from goat.errors import Invalid as Invalid
     from goat.errors import LimitReached as LimitReached
     from goat.errors import LocalError as LocalError
+    from goat.errors import MissingPackage as MissingPackage
     from goat.errors import NoResult as NoResult
     from goat.errors import NotAuthenticated as NotAuthenticated
     from goat.errors import NotFound as NotFound
@@ -81,6 +82,7 @@ _HOME_OF: dict[str, str] = {
             "Invalid",
             "LimitReached",
             "LocalError",
+            "MissingPackage",
             "NoResult",
             "NotAuthenticated",
             "NotFound",

@@ -19,6 +19,7 @@
         ├── ServiceUnreachable   no connection, or the connection broke
         ├── ScorerMismatch       this version of goat would not give the server's number
         ├── NotLoggedIn          no token, no saved login, no password
+        ├── MissingPackage       an optional package is not installed, or two that exclude each other are
         ├── ResultPending        the result was not there within the time to wait
         └── NoResult             no verdict: cancelled, or the service failed (and charges nothing)
 
@@ -170,6 +171,12 @@ class ScorerMismatch(LocalError):
 
 class NotLoggedIn(LocalError):
     code = "not_logged_in"
+
+
+class MissingPackage(LocalError):
+    """``facts``: ``package``, what to install (or what is in the way)."""
+
+    code = "missing_package"
 
 
 class ResultPending(LocalError):

@@ -58,8 +58,6 @@ class Limits:
     """``gpu``: the child opens the accelerator's driver, which reserves a huge address space."""
     threads: int = 1
     """Threads that compute at the same time; ``cpu_s`` counts the seconds of all together."""
-    what: Literal["submission", "model"] = "submission"
-    """What is read or run: decides the words of the verdict when the child does not come back."""
 
 
 class Runner(Protocol):

@@ -32,7 +32,7 @@ from goat.kinds.images.measuring import (
 )
 from goat.kinds.images.opening import open_images
 from goat.kinds.images.settings import Config
-from goat.kinds.images.truth import CACHE, Truth
+from goat.kinds.truth import CACHE, Truth
 from goat.readers.archive import list_collection
 from goat.readers.faults import Fault
 from goat.readers.pt_writer import open_entry
@@ -47,9 +47,11 @@ class ImageReconstruction(Kind):
     name = "image_reconstruction"
     config_type = Config
     sources: ClassVar[tuple[str, ...]] = (
+        "goat.kinds.formulas",
         "goat.kinds.image_reconstruction",
         "goat.kinds.images.measuring",
         "goat.kinds.images.settings",
+        "goat.kinds.settings",
         "goat.scoring.extremes",
         "goat.scoring.formula",
         "goat.scoring.psnr",
@@ -153,7 +155,7 @@ def _exact_errors(images: Callable[[], Images], truth: Truth, config: Config) ->
 
 
 def _truth(data: Data, split: Split, config: Config) -> Truth:
-    return CACHE.get(data.part(split) / "truth", config)
+    return CACHE.get(data.part(split) / "truth", shape=config.shape, dtype=config.dtype)
 
 
 def _require_whole_truth(truths: dict[Split, Truth], config: Config, mode: Mode) -> None:

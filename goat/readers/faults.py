@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+_NAMED = 12
+
 
 class Fault(Exception):
     """What is wrong with a file. The caller knows which file it was and makes a verdict of it."""
@@ -22,3 +26,14 @@ def printable(text: str, limit: int = 80) -> str:
     """
     clean = "".join(character if " " <= character <= "~" else "?" for character in text[: limit + 1])
     return clean if len(clean) <= limit else clean[: limit - 1] + "~"
+
+
+def some(names: Sequence[str]) -> str:
+    """Foreign names for use inside a sentence; only the first dozen are named.
+
+    >>> some(["a.pt", "b.pt"])
+    'a.pt, b.pt'
+    """
+    shown = ", ".join(printable(name) for name in names[:_NAMED])
+    more = len(names) - _NAMED
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -14,7 +14,7 @@ def command(lane: str) -> None:
 
     Lanes: short and long read files; cpu and gpu run models (GOAT_GPU_DEVICE names the device).
     """
-    from scoring_service.evaluation.runtime import RuntimeMissing
+    from scoring_service.evaluation.equipment import RuntimeMissing
     from scoring_service.settings import Settings
     from scoring_service.workers.connect import connected_services
     from scoring_service.workers.process import WorkerProcess

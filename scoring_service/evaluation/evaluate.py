@@ -16,9 +16,9 @@ from dataclasses import replace
 
 from goat.errors import Rejection, StorageFull, Unavailable
 from goat.kinds.base import Outcome, get_kind, parse_config, parse_options, scorer_digest
+from scoring_service.evaluation.equipment import READS_FILES, Equipment
 from scoring_service.evaluation.machine import machine_record
 from scoring_service.evaluation.runner import ChildRunner, ForkServer, Stopped
-from scoring_service.evaluation.runtime import READS_FILES, Equipment
 from scoring_service.evaluation.wire import clean_problems
 from scoring_service.events.dataset import ChallengeData, data_folder
 from scoring_service.services import Services

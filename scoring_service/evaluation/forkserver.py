@@ -26,8 +26,6 @@ from goat.kinds.base import Limits
 from scoring_service.evaluation.confine import adopt_orphans, confine, die_with_parent
 from scoring_service.evaluation.wire import LENGTH, MAX_REPLY_BYTES, Ended, Reply, encode_reply, encode_result
 
-_REFUSED_MEMORY = ("bad_alloc", "bad allocation", "failed to allocate", "out of memory")
-
 Job = tuple[str, str, bytes, Limits]
 """Module and qualified name of the function, its pickled arguments, and the bounds on the child."""
 
@@ -120,16 +118,7 @@ def _run(job: Job) -> bytes:
     except MemoryError:
         return encode_reply(Reply(out_of_memory=True))
     except BaseException as error:  # noqa: BLE001  whatever it is, the worker has to hear of it
-        if _is_out_of_memory(error):
-            return encode_reply(Reply(out_of_memory=True))
         return encode_reply(Reply(fault=f"{type(error).__name__}: {error}"[:2000]))
-
-
-def _is_out_of_memory(error: BaseException) -> bool:
-    """The ONNX runtime raises errors of its own when memory is refused; only their words tell."""
-    return type(error).__module__.startswith("onnxruntime") and any(
-        words in str(error).lower() for words in _REFUSED_MEMORY
-    )
 
 
 def _only_descriptor(keep: int) -> int:

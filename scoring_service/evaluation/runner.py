@@ -24,7 +24,6 @@ from typing import Any, TypeVar
 import msgspec
 
 from goat.errors import Problem, Rejection
-from goat.kinds import endings
 from goat.kinds.base import Limits
 from scoring_service.evaluation.confine import LEVEL
 from scoring_service.evaluation.wire import (
@@ -44,6 +43,7 @@ KILLED_FROM_OUTSIDE = 3
 """Times that a call is tried when its child gets a SIGKILL that is not ours."""
 START_TIMEOUT_S = 60.0
 """For the fork server to answer; it imports a kind's modules at the first job."""
+_CRASHED = "Reading the submission {}. Save it again and resubmit."
 # One thread per library: a process with threads cannot be forked safely.
 ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 """All that children find in their environment, unless their lane needs more."""
@@ -210,10 +210,10 @@ class ChildRunner:
                     raise
                 continue
             if reply is not None:
-                result: T = _result(reply, function, limits)
+                result: T = _result(reply, function)
                 return result
             if reading is _Reading.LATE:
-                raise endings.too_slow(limits, limits.wall_s)
+                raise _too_slow(limits.wall_s)
             if reading is _Reading.NOTHING and ended.status == signal.SIGKILL and turn < KILLED_FROM_OUTSIDE:
                 continue
             raise _verdict(ended, limits)
@@ -263,17 +263,17 @@ class ChildRunner:
         return _Reading.FRAME, bytes(received[LENGTH.size :])
 
 
-def _result(reply: Reply, function: Callable[..., Any], limits: Limits) -> Any:
+def _result(reply: Reply, function: Callable[..., Any]) -> Any:
     if reply.problems:
         raise Rejection(clean_problems(Problem(*problem) for problem in reply.problems))
     if reply.out_of_memory:
-        raise endings.too_big(limits)
+        raise _too_big()
     if reply.fault:
         raise EvaluatorFault(clean_text(reply.fault, 2000))
     try:
         return decode_result(reply, function)
     except ValueError as error:
-        raise endings.crashed(limits, "gave an answer that makes no sense") from error
+        raise Rejection.of("crashed", _CRASHED.format("gave an answer that makes no sense")) from error
 
 
 def _verdict(ended: Ended, limits: Limits) -> Rejection:
@@ -282,8 +282,20 @@ def _verdict(ended: Ended, limits: Limits) -> Rejection:
     if os.WIFSIGNALED(ended.status):
         number = os.WTERMSIG(ended.status)
         if number == signal.SIGXCPU or ended.cpu_s >= math.ceil(limits.cpu_s):
-            return endings.too_slow(limits, limits.cpu_s)
+            return _too_slow(limits.cpu_s)
         if ended.peak_bytes >= limits.memory_bytes:
-            return endings.too_big(limits)
+            return _too_big()
         how = f"crashed ({signal.Signals(number).name})"
-    return endings.crashed(limits, how)
+    return Rejection.of("crashed", _CRASHED.format(how))
+
+
+def _too_slow(seconds: float) -> Rejection:
+    return Rejection.of(
+        "time_limit", f"Reading the submission took longer than {seconds:g} s. Make it smaller or simpler."
+    )
+
+
+def _too_big() -> Rejection:
+    return Rejection.of(
+        "memory_limit", "Reading the submission needs more memory than a submission may use. Make it smaller."
+    )

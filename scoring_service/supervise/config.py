@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hub_config.plan import PACKAGE, Plan
-from scoring_service.evaluation.runtime import planned_gpus
+from scoring_service.evaluation.equipment import planned_gpus
 from scoring_service.settings import Settings, runtime_folder
 
 LAUNCHER = Path(__file__).with_name("child.py")

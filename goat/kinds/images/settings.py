@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
-from functools import lru_cache
 from typing import Literal
 
 import msgspec
 
+from goat.kinds.settings import (
+    MAX_ELEMENTS,
+    DomainSetting,
+    Samples,
+    common_faults,
+    file_names,
+    positive,
+)
 from goat.records import Mode
-
-MAX_ELEMENTS = 1 << 28
-MAX_SAMPLES = 100_000
-
-# No width or name that could make a format string expensive or a name unsafe.
-_PATTERN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,40}\{:(0?\d)?d\}[A-Za-z0-9_.-]{0,40}")
-
-
-class Samples(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How many images a submission answers in each mode."""
-
-    test: int
-    ranked: int
-
-
-class DomainSetting(
-    msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"low": "from", "high": "to"}
-):
-    """Values that a metric may take in the formula; ``outside`` says what happens to others."""
-
-    low: float
-    high: float
-    outside: Literal["clamp", "reject"] = "clamp"
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,37 +54,22 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     def names(self, mode: Mode) -> tuple[str, ...]:
         """File names that a submission of that mode consists of."""
-        return _names(self.pattern, self.count(mode))
+        return file_names(self.pattern, self.count(mode))
 
 
 def faults(config: Config) -> list[str]:
     """Everything wrong with the settings themselves, as sentences (the formula has its own)."""
-    shape, samples = config.shape, config.samples
+    shape = config.shape
     checks = [
         (2 <= len(shape) <= 4 and all(size >= 1 for size in shape), "shape has 2 to 4 sizes of at least 1"),
         (config.elements <= MAX_ELEMENTS, f"shape has at most {MAX_ELEMENTS} elements"),
-        (_positive(config.data_range), "data_range is a positive number"),
+        (positive(config.data_range), "data_range is a positive number"),
         (config.dtype != "uint8" or config.data_range <= 255, "data_range of uint8 is at most 255"),
         (
             math.isfinite(config.range_tolerance) and config.range_tolerance >= 0,
             "range_tolerance is 0 or a positive number",
         ),
-        (_positive(config.psnr_cap) and config.psnr_cap <= 200, "psnr_cap is between 0 and 200 dB"),
-        (1 <= samples.test <= MAX_SAMPLES, f"samples.test is between 1 and {MAX_SAMPLES}"),
-        (2 <= samples.ranked <= MAX_SAMPLES, f"samples.ranked is between 2 and {MAX_SAMPLES}"),
-        (
-            _PATTERN.fullmatch(config.pattern) is not None and config.pattern.endswith(".pt"),
-            "pattern is a plain file name with one number, like sample_{:04d}.pt",
-        ),
-        (len(config.unit) <= 16 and config.unit.isprintable(), "unit has at most 16 characters"),
+        (positive(config.psnr_cap) and config.psnr_cap <= 200, "psnr_cap is between 0 and 200 dB"),
     ]
-    return [sentence for sound, sentence in checks if not sound]
-
-
-def _positive(value: float) -> bool:
-    return math.isfinite(value) and value > 0
-
-
-@lru_cache(maxsize=64)
-def _names(pattern: str, count: int) -> tuple[str, ...]:
-    return tuple(pattern.format(index) for index in range(count))
+    faults = [sentence for sound, sentence in checks if not sound]
+    return faults + common_faults(config.samples, config.pattern, config.unit)

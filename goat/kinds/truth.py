@@ -1,4 +1,4 @@
-"""The images to compare with: read once, kept in memory, shared by all evaluations of a process."""
+"""The truth to compare with: read once, kept in memory, shared by all evaluations of a process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from goat.errors import Rejection
-from goat.kinds.images.settings import Config
 from goat.readers.pt import read_pt
 
 CACHE_BYTES = 2 << 30
@@ -22,13 +21,13 @@ CACHE_BYTES = 2 << 30
 class Truth:
     """The truth of one split."""
 
-    images: NDArray[Any]
-    """(count, *shape), read-only."""
+    values: NDArray[Any]
+    """(count, *shape), read-only; whatever a sample's truth is: an image, a map, a label."""
     rows: dict[str, int]
     """File name → row."""
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        image: NDArray[Any] = self.images[self.rows[name]]
+        image: NDArray[Any] = self.values[self.rows[name]]
         return image
 
 
@@ -40,34 +39,37 @@ class TruthCache:
         self._held: OrderedDict[tuple[Path, str, tuple[int, ...]], Truth] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, folder: Path, config: Config) -> Truth:
+    def get(self, folder: Path, *, shape: tuple[int, ...], dtype: str) -> Truth:
         """Truth of a folder of `.pt` files; read at the first call (content never changes, see
         `goat.kinds.base.Data.part`)."""
-        key = (folder, config.dtype, config.shape)
+        key = (folder, dtype, shape)
         with self._lock:
             truth = self._held.get(key)
             if truth is None:
-                truth = self._held[key] = read_truth(folder, config)
+                truth = self._held[key] = read_truth(folder, shape=shape, dtype=dtype)
             self._held.move_to_end(key)
             while len(self._held) > 1 and self._bytes() > self._max_bytes:
                 self._held.popitem(last=False)
         return truth
 
     def _bytes(self) -> int:
-        return sum(truth.images.nbytes for truth in self._held.values())
+        return sum(truth.values.nbytes for truth in self._held.values())
 
 
-def read_truth(folder: Path, config: Config) -> Truth:
-    """Read a folder of truth images. Raises ValueError if one is not as declared, OSError if
-    unreadable: the organiser's fault, never the participant's."""
+def read_truth(folder: Path, *, shape: tuple[int, ...], dtype: str) -> Truth:
+    """Read a folder of truth, one `.pt` file of that shape and dtype per sample.
+
+    Raises ValueError if one is not as declared, OSError if unreadable: the organiser's fault, never
+    the participant's.
+    """
     files = sorted(path for path in folder.iterdir() if path.suffix == ".pt")
-    images = np.empty((len(files), *config.shape), config.dtype)
+    images = np.empty((len(files), *shape), dtype)
     for row, path in enumerate(files):
         try:
             image = read_pt(path)
         except Rejection as error:  # must not become the verdict on a participant's submission
             raise ValueError(f"truth {path.name} cannot be read: {error}") from error
-        if image.shape != config.shape or image.dtype != config.dtype:
+        if image.shape != shape or image.dtype != dtype:
             raise ValueError(f"truth {path.name} is {image.dtype}{image.shape}")
         images[row] = image
     if images.dtype == np.float32 and not np.isfinite(images).all():

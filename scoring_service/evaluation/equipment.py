@@ -6,18 +6,18 @@ Nothing here imports the runtime; only the fork server of a model lane does, and
 from __future__ import annotations
 
 import contextlib
-import importlib.metadata
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from typing import Any
+
+from goat.errors import MissingPackage
+from goat.kinds.onnx.runtime import installed, require_runtime
 
 MODEL_LANES = ("cpu", "gpu")
 """Lanes whose jobs run models; the others read files."""
-PRELOAD = ("onnx", "onnxruntime")
+PRELOAD = ("onnx", "onnxruntime", "goat.kinds.onnx.session")
 """What the children of a model lane find imported: 28 to 45 ms instead of 190."""
-RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
 
 
 class RuntimeMissing(Exception):
@@ -50,26 +50,12 @@ class Equipment:
 READS_FILES = Equipment()
 
 
-def runtime_installed() -> str:
-    """Name of the installed ONNX runtime. Raises `RuntimeMissing` for none and for both."""
-    found = [name for name in RUNTIMES if _installed(name)]
-    if len(found) == len(RUNTIMES):
-        raise RuntimeMissing(
-            "onnxruntime and onnxruntime-gpu are both installed and break each other. Remove both "
-            "(pip uninstall onnxruntime onnxruntime-gpu), then install one: GOAT_RUNTIME=cpu or gpu, make up."
-        )
-    if not found or find_spec("onnx") is None:
-        raise RuntimeMissing(
-            "No ONNX runtime is installed, so models cannot be scored here. Install it: "
-            "pip install 'mls-goat[cpu]' (on a machine with an NVIDIA GPU: 'mls-goat[gpu]')."
-        )
-    return found[0]
-
-
-def require_runtime(lane: str) -> None:
-    """Raise `RuntimeMissing` unless the runtime that a model lane needs is installed."""
-    runtime = runtime_installed()
-    if lane == "gpu" and runtime != "onnxruntime-gpu":
+def _require_packages(lane: str) -> None:
+    try:
+        require_runtime("gpu" if lane == "gpu" else "cpu")
+    except MissingPackage as missing:
+        raise RuntimeMissing(missing.detail) from missing
+    if lane == "gpu" and not installed("onnxruntime-gpu"):
         raise RuntimeMissing(
             "The lane gpu needs the package onnxruntime-gpu, and onnxruntime for the CPU is installed. "
             "Replace it: GOAT_RUNTIME=gpu make up, or pip uninstall onnxruntime, then "
@@ -113,7 +99,7 @@ def equip(lane: str, device: str, memory_fraction: float) -> Equipment:
     """What a worker of that lane needs. Raises `RuntimeMissing` where this machine lacks it."""
     if lane not in MODEL_LANES:
         return READS_FILES
-    require_runtime(lane)
+    _require_packages(lane)
     environment = {"ORT_DISABLE_TELEMETRY": "1"}
     if lane == "cpu":
         return Equipment(preload=PRELOAD, environment=environment)
@@ -139,7 +125,7 @@ def planned_gpus(workers: int | None, device: str) -> list[str]:
     named = [name.strip() for name in device.split(",") if name.strip()]
     if workers is None:
         try:
-            require_runtime("gpu")
+            _require_packages("gpu")
             there = gpus()
         except RuntimeMissing:
             return []
@@ -172,14 +158,6 @@ def _slices(nvml: Any, device: Any) -> list[Any]:
 def _text(value: str | bytes) -> str:
     """Older versions of the binding give bytes."""
     return value.decode() if isinstance(value, bytes) else value
-
-
-def _installed(name: str) -> bool:
-    try:
-        importlib.metadata.version(name)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 @contextlib.contextmanager

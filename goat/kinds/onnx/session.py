@@ -1,0 +1,239 @@
+"""Loads a hostile model and runs it: the part of the kind that works in the child.
+
+It sees the model and the inputs. The truth stays with the parent, which reads the outputs from a file
+that it made beforehand; the child may not write any other. The runtime gets the model as bytes, in an
+empty folder, so there is nothing beside it that it could open.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import random
+import time
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from goat.errors import Rejection
+from goat.kinds.base import Device
+from goat.kinds.onnx.calls import Array, Call, prepare_call
+from goat.kinds.onnx.latency import measure
+from goat.kinds.onnx.refusals import load_refusal, run_refusal
+from goat.kinds.onnx.runtime import PROVIDERS, load_runtime
+from goat.readers.onnx_gate import ModelFacts, Rules, open_model
+from goat.readers.onnx_signature import output_forms, shape_text
+from goat.readers.pt import read_pt
+
+TOLERANCE: Final = 1e-3
+"""By how much, as a share of an answer's range, a timed answer may differ from the one that is scored."""
+
+
+class Job(NamedTuple):
+    """All that the child needs to know; plain values."""
+
+    model: str
+    rules: Rules
+    inputs: str
+    """Folder of the inputs."""
+    names: tuple[str, ...]
+    """Its files, in the order of the rows of ``answers``."""
+    stored: Literal["float32", "uint8"]
+    answers: str
+    """File of ``len(names)`` answers, float32; made by the parent."""
+    empty: str
+    """A folder with nothing in it."""
+    batch: int
+    """Samples per call where the model leaves it open."""
+    warm_up: int
+    passes: int
+    seed: int
+    device: Device
+    threads: int
+    gpu_memory_bytes: int
+
+
+class Ran(NamedTuple):
+    """What came of it, beside the answers."""
+
+    batch: int
+    seconds: list[float]
+    """Of every timed call, which is one batch."""
+    provider: str
+    runtime: str
+    stages: dict[str, float]
+    """Stage → seconds of wall time."""
+
+
+def run_model(job: Job) -> Ran:
+    """Gate, load, answer every input, then time calls whose answers must be the same again.
+
+    Raises `goat.errors.Rejection` with every problem that the gate finds, or with the first one that
+    running shows.
+    """
+    os.chdir(job.empty)
+    clock = _Stages()
+    facts, content = open_model(Path(job.model), job.rules)
+    if facts.problems:
+        raise Rejection(facts.problems)
+    clock.lap("gate")
+    batch = facts.batch or job.rules.batch or job.batch
+    session = _load(content, facts, batch, job)
+    del content
+    clock.lap("load")
+    work = _Work(session, facts, batch, job)
+    try:
+        work.answer_all()
+        clock.lap("answer")
+        seconds = measure(work, warm_up=job.warm_up, passes=job.passes)
+    except Rejection:
+        raise
+    except Exception as error:  # whatever the runtime raises
+        raise run_refusal(error, batch) from error
+    clock.lap("measure")
+    return Ran(batch, seconds, session.get_providers()[0], load_runtime().__version__, clock.seconds)
+
+
+def _load(content: bytes, facts: ModelFacts, batch: int, job: Job) -> Any:
+    runtime = load_runtime()
+    options = runtime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = job.threads
+    options.inter_op_num_threads = 1
+    # Bytes that are a valid message and a valid file of the other format at once get judged as a message.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    if facts.batch_name:
+        # It never changes here, and a known batch lets the runtime compute shapes once, while it loads.
+        options.add_free_dimension_override_by_name(facts.batch_name, batch)
+    provider: Any = PROVIDERS[job.device]
+    if job.device == "gpu":
+        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+        bound = {"gpu_mem_limit": str(job.gpu_memory_bytes)} if job.gpu_memory_bytes else {}
+        provider = (provider, {"device_id": "0", "arena_extend_strategy": "kSameAsRequested", **bound})
+    try:
+        session = runtime.InferenceSession(content, sess_options=options, providers=[provider])
+    except Exception as error:  # whatever the runtime raises
+        raise load_refusal(error, job.device) from error
+    if session.get_providers()[0] != PROVIDERS[job.device]:
+        # Ours, not the participant's: the number of another device must never be published.
+        raise RuntimeError(f"{PROVIDERS[job.device]} is not there; got {session.get_providers()}")
+    return session
+
+
+class _Work:
+    """The calls over a model's inputs: once through all of them, then again as a `Workload`."""
+
+    def __init__(self, session: Any, facts: ModelFacts, batch: int, job: Job) -> None:
+        self._session = session
+        self._names = (facts.input, facts.output)
+        self._job = job
+        self._shape = (batch, *job.rules.input_shape)
+        self._groups = _groups(len(job.names), batch)
+        self._order = random.Random(job.seed).sample(range(len(self._groups)), len(self._groups))
+        self._answers = _answers(job)
+        self._call: Call | None = None
+
+    def answer_all(self) -> None:
+        """Fill the file of answers. The last batch is padded with copies of its last input."""
+        call = self._first_call()
+        for rows in self._groups:
+            self._fill(call.input, rows)
+            call.send()
+            call.run()
+            call.fetch()
+            known = np.unique(rows)
+            answer = call.output.reshape(len(rows), -1)[: len(known)]
+            if not np.isfinite(answer).all():
+                count = int(answer.size - np.isfinite(answer).sum())
+                raise Rejection.of(
+                    "non_finite",
+                    f"the model answered with values that are NaN or infinite ({count} of {answer.size} in "
+                    "one batch); look for a division by zero, a logarithm of zero, or an overflow of float16",
+                )
+            self._answers[known] = answer
+        self._call = call
+
+    def prepare(self, index: int) -> None:
+        assert self._call is not None
+        self._fill(self._call.input, self._rows(index))
+        self._call.send()
+
+    def run(self) -> None:
+        assert self._call is not None
+        self._call.run()
+
+    def collect(self, index: int) -> None:
+        """Compare: who is fast with other answers than those that are scored is not fast."""
+        assert self._call is not None
+        self._call.fetch()
+        rows = self._rows(index)
+        expected = self._answers[rows]
+        found = self._call.output.reshape(expected.shape)
+        allowed = TOLERANCE * float(np.ptp(expected)) + 1e-6 * float(np.abs(expected).max())
+        if not (np.abs(found - expected) <= allowed).all():
+            raise Rejection.of(
+                "non_deterministic",
+                "the model answers the same inputs differently from call to call; remove random operators "
+                "(RandomNormal, Dropout in training mode, …): call .eval() before the export",
+            )
+
+    def _rows(self, index: int) -> NDArray[np.intp]:
+        return self._groups[self._order[index % len(self._order)]]
+
+    def _first_call(self) -> Call:
+        """Call once without bound buffers, to see what the answer really looks like."""
+        inputs: Array = np.zeros(self._shape, np.float32)
+        self._fill(inputs, self._groups[0])
+        (answer,) = self._session.run([self._names[1]], {self._names[0]: inputs})
+        wanted = [(self._shape[0], *form) for form in output_forms(self._job.rules.output_shape)]
+        if getattr(answer, "shape", None) not in wanted or answer.dtype != np.float32:
+            found = shape_text(answer.shape, batch=False) if hasattr(answer, "shape") else "no tensor"
+            raise Rejection.of(
+                "signature_mismatch",
+                f"to a batch of {self._shape[0]} the model answers {found} {getattr(answer, 'dtype', '')}, "
+                f"expected {shape_text(wanted[0], batch=False)} float32",
+            )
+        return prepare_call(self._job.device, self._session, self._names, self._shape, answer.shape)
+
+    def _fill(self, target: Array, rows: NDArray[np.intp]) -> None:
+        for place, row in enumerate(rows):
+            stored = read_pt(Path(self._job.inputs, self._job.names[row]))
+            if self._job.stored == "uint8":
+                np.divide(stored, 255, out=target[place], dtype=np.float32)
+            else:
+                target[place] = stored
+
+
+def _groups(count: int, batch: int) -> list[NDArray[np.intp]]:
+    """Rows of each batch; the last one is filled up with copies of the last row.
+
+    >>> [rows.tolist() for rows in _groups(3, 2)]
+    [[0, 1], [2, 2]]
+    """
+    rows = np.minimum(np.arange(-(-count // batch) * batch), count - 1)
+    return list(rows.reshape(-1, batch))
+
+
+def _answers(job: Job) -> Array:
+    """The file of answers, mapped: (samples, elements)."""
+    descriptor = os.open(job.answers, os.O_RDWR | getattr(os, "O_BINARY", 0))
+    try:
+        mapping = mmap.mmap(descriptor, 0)
+    finally:
+        os.close(descriptor)
+    return np.frombuffer(mapping, np.float32).reshape(len(job.names), -1)
+
+
+class _Stages:
+    """Seconds between one lap and the next, by name."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name] = now - self._last
+        self._last = now
