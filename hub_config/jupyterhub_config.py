@@ -7,9 +7,9 @@ from hub_config.plan import PACKAGE, SERVICE, Plan
 from scoring_service.settings import Settings
 
 if Settings.from_env().hub_isolation == "docker":
-    from hub_config.docker_spawner import ContainerSpawner as TeamSpawner
+    from hub_config.docker_spawner import ContainerSpawner as Chosen
 else:
-    from hub_config.spawner import TeamSpawner
+    from hub_config.spawner import TeamSpawner as Chosen
 
 c: Any = get_config()  # type: ignore[name-defined]  # noqa: F821 - JupyterHub provides it
 plan = Plan(Settings.from_env())
@@ -41,14 +41,15 @@ c.GoatAuthenticator.manage_groups = True
 c.GoatAuthenticator.enable_auth_state = False
 
 # A server per team.
-c.JupyterHub.spawner_class = TeamSpawner
-c.TeamSpawner.plan = plan
-c.TeamSpawner.default_url = plan.first_page
-c.TeamSpawner.start_timeout = 120
-c.TeamSpawner.http_timeout = 120
-c.TeamSpawner.interrupt_timeout = 3
-c.TeamSpawner.term_timeout = 2
-c.TeamSpawner.oauth_client_allowed_scopes = [f"access:services!service={SERVICE}"]
+c.JupyterHub.spawner_class = Chosen
+spawner = c[Chosen.__name__]
+spawner.plan = plan
+spawner.default_url = plan.first_page
+spawner.start_timeout = 120
+spawner.http_timeout = 120
+spawner.interrupt_timeout = 3
+spawner.term_timeout = 2
+spawner.oauth_client_allowed_scopes = [f"access:services!service={SERVICE}"]
 c.JupyterHub.concurrent_spawn_limit = 30
 
 # The scoring service, run beside the hub and not by it.

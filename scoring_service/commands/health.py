@@ -43,12 +43,10 @@ def sweeper() -> None:
 
 def _tell(look: Callable[[], str]) -> None:
     """Print what was found. Raises `click.ClickException` with the problem, if there is one."""
-    from goat.errors import GoatError
-
     try:
         problem = look()
-    except GoatError as error:
-        problem = str(error)
+    except Exception as error:  # noqa: BLE001  # whatever it is, it means "does not work"
+        problem = str(error).strip().partition("\n")[0] or repr(error)
     if problem:
         raise click.ClickException(problem)
     click.echo("healthy")
@@ -80,7 +78,7 @@ def _worker_problem(settings: Settings, lane: str | None) -> str:
 
 
 def _sweeper_problem(settings: Settings) -> str:
-    from scoring_service.workers.sweeper import SILENT_AFTER_S, seconds_since_sweep
+    from scoring_service.workers.last_sweep import SILENT_AFTER_S, seconds_since_sweep
 
     age = seconds_since_sweep(settings.home)
     if age <= SILENT_AFTER_S:

@@ -172,7 +172,8 @@ def test_a_team_works_in_a_container_of_its_own_behind_the_gate(machine):
             wait_for(lambda name=name: machine.is_healthy(name), name)
 
         # When a team logs in at the proxy and starts its server
-        assert visitor.log_in("team_awesome", machine.secret("demo_password")).status_code == 200
+        entered = visitor.log_in("team_awesome", machine.secret("demo_password"))
+        assert entered.status_code == 200, machine.log("hub")
         visitor.start_server()
 
         # Then a container of its own runs, and goat in its notebook knows the team without a password
@@ -189,5 +190,8 @@ def test_a_team_works_in_a_container_of_its_own_behind_the_gate(machine):
             machine.stop(name, signal.SIGKILL)
             assert machine.health(name).returncode != 0
     finally:
+        # Shown when the test fails.
+        print(engine.calls, *(machine.log(name) for name in ("hub", "engine", "proxy")), sep="\n")
+        print(*(path.read_text() for path in (machine.folder / "teams").glob("*/.server.log")))
         visitor.http.close()
         engine.close()

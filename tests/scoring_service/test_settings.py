@@ -64,3 +64,45 @@ def test_sockets_have_a_short_place_when_home_is_deep() -> None:
     assert len(str(runtime_folder(deep))) < 100
     assert "?" not in str(runtime_folder(Path("/srv/what?")))
     assert runtime_folder(Path("/srv/goat")) == Path("/srv/goat/run")
+
+
+def test_secrets_are_taken_from_the_folder_that_is_named(tmp_path: Path) -> None:
+    # Given secrets as a container engine mounts them: files that cannot be written
+    for name, text in (("database_password", "p/w@1\n"), ("redis_password", "q:w"), ("hub_x", "token\n")):
+        (tmp_path / name).write_text(text)
+    environment = {
+        "GOAT_SECRETS": str(tmp_path),
+        "DATABASE_URL": "postgresql://goat@db:5432/goat",
+        "REDIS_HOST": "queue",
+    }
+
+    # Then both addresses get their password, safely written, and keys are read as they are
+    settings = Settings.from_env(environment)
+    assert settings.database_url == "postgresql://goat:p%2Fw%401@db:5432/goat"
+    assert settings.redis_url == "redis://:q%3Aw@queue:6379/0"
+    assert read_or_make_secret(settings.secrets_folder, "hub_x") == "token"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "database_password",
+        "hub_x",
+        "redis_password",
+    ]
+    assert "q%3Aw" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://goat:own@db/goat", "sqlite:////data/goat.sqlite3", "postgresql://goat@db/goat?a=b@c"],
+)
+def test_a_password_in_the_address_goes_before_the_file(tmp_path: Path, url: str) -> None:
+    (tmp_path / "database_password").write_text("of the file")
+    found = Settings.from_env({"GOAT_SECRETS": str(tmp_path), "DATABASE_URL": url}).database_url
+    assert found == url.replace("goat@db/", "goat:of%20the%20file@db/")
+
+
+def test_an_empty_or_missing_secret_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    with pytest.raises(BadSetting, match="is empty"):
+        read_or_make_secret(tmp_path, "empty")
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(BadSetting, match="cannot be made"):
+        read_or_make_secret(tmp_path / "file", "key")
