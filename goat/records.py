@@ -119,6 +119,8 @@ class Submission:
     size: int
     sha256: str
     submitted_at: datetime
+    options: dict[str, Any] = field(default_factory=dict)
+    """What was chosen beside the file, e.g. ``{"batch_size": 8}``; empty where the kind has none."""
     started_at: datetime | None = None
     finished_at: datetime | None = None
     attempt: int = 0
@@ -127,7 +129,9 @@ class Submission:
     score: float | None = None
     improved: bool | None = None
     metrics: dict[str, float] = field(default_factory=dict)
-    """Means over the split in ``test`` mode (e.g. psnr, ssim); empty in ``ranked`` mode."""
+    """Means over the split in ``test`` mode (e.g. psnr, ssim). In ``ranked`` mode what its kind makes
+    public: what tells nothing of the hidden truth is this submission's own (e.g. size_mb, latency_ms), the
+    rest (e.g. accuracy) belongs to the submission whose score ``score`` is."""
     selected: bool = False
     """Chosen by the team as one of its final submissions."""
     final_score: float | None = None
@@ -148,6 +152,8 @@ class BoardRow:
     submitted_at: datetime
     entries: int
     """How many scored ranked submissions the team has."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Further numbers of that submission that its kind shows, e.g. accuracy, latency_ms, size_mb."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,10 +171,19 @@ class Board:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lane:
+    """One queue. ``length`` submissions wait in it; ``challenges`` that are open put theirs there."""
+
     name: str
     length: int
     running: int
     workers_alive: int
+    challenges: list[str] = field(default_factory=list)
+    """As ``event:challenge``."""
+
+    @property
+    def unserved(self) -> bool:
+        """Whether submissions wait, or would wait, for a worker that nobody has started."""
+        return not self.workers_alive and bool(self.length or self.challenges)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -32,6 +32,9 @@ from scoring_service.db import UtcTime
 FINITE = "{column} > -1e308 AND {column} < 1e308"
 """True for finite numbers only: NaN and the infinities fail at least one side on both databases."""
 
+EMPTY = text("'{}'")
+"""What rows from before a JSON column have in it."""
+
 
 def new_id() -> str:
     """An opaque, unguessable id that is safe as a file name (no case pairs, no leading dash)."""
@@ -164,6 +167,8 @@ class Submission(Base):
     filename: Mapped[str]
     sha256: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=EMPTY)
+    """What its team chose beside the file, as the kind names it, e.g. ``{"batch_size": 8}``."""
     idempotency_key: Mapped[str]
     opened_at: Mapped[datetime]
     """When the upload was opened: the moment that counts for the deadline."""
@@ -221,6 +226,9 @@ class Evaluation(Base):
     worker: Mapped[str]
     sandbox: Mapped[str]
     machine: Mapped[dict[str, Any]]
+    """What it ran on: processor and versions, and what the kind adds (provider, threads, batch size)."""
+    samples: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=EMPTY)
+    """Every single measurement behind a measured metric, by name, in order, e.g. seconds per call."""
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime]
 
@@ -284,6 +292,8 @@ class Standing(Base):
     score: Mapped[float]
     submitted_at: Mapped[datetime]
     entries: Mapped[int]
+    metrics: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default=EMPTY)
+    """The submission's public metrics that its kind shows on the board (``Kind.board_metrics``)."""
 
 
 class ManualScore(Base):

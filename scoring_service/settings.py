@@ -70,8 +70,16 @@ class Settings:
     """``GOAT_DEMO_PASSWORD``: password of the demo team ``team_awesome``; generated likewise."""
     worker_count: int = 2
     """``WORKER_COUNT``: workers of the ``short`` lane; the ``long`` lane has one of its own."""
+    cpu_workers: int = 1
+    """``GOAT_CPU_WORKERS``: workers of the ``cpu`` lane, which run models on the processor; 0 is none."""
+    gpu_workers: int | None = None
+    """``GOAT_GPU_WORKERS``: workers of the ``gpu`` lane; ``auto`` (None): one per device of this machine."""
+    gpu_device: str = ""
+    """``GOAT_GPU_DEVICE``: device of a GPU worker (``GPU-…``, ``MIG-…`` or a number), or several, separated
+    by commas, for the workers that ``goat-server up`` starts; default is all of this machine."""
     gpu_memory_fraction: float = 0.9
-    """``GPU_MEMORY_FRACTION``: share of the device's real memory that GPU workers may use, in (0, 1]."""
+    """``GPU_MEMORY_FRACTION``: share of the device's real memory that the GPU workers on it may use together,
+    in (0, 1]; ``goat-server up`` divides it among those that it starts on one device."""
     default_event: str = "photographs"
     """``GOAT_EVENT``: the event that a bare challenge id belongs to."""
     token_hours: float = 72.0
@@ -196,6 +204,9 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("admin_password", "GOAT_ADMIN_PASSWORD", str),
     ("demo_password", "GOAT_DEMO_PASSWORD", str),
     ("worker_count", "WORKER_COUNT", _at_least(1, int)),
+    ("cpu_workers", "GOAT_CPU_WORKERS", _at_least(0, int)),
+    ("gpu_workers", "GOAT_GPU_WORKERS", lambda raw: None if raw == "auto" else _at_least(0, int)(raw)),
+    ("gpu_device", "GOAT_GPU_DEVICE", str),
     ("gpu_memory_fraction", "GPU_MEMORY_FRACTION", _fraction),
     ("default_event", "GOAT_EVENT", str),
     ("token_hours", "GOAT_TOKEN_HOURS", _at_least(0.01, float)),

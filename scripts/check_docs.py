@@ -31,6 +31,7 @@ FORBIDDEN = {
 OTHER_VARIABLES = {
     "GOAT_URL", "GOAT_TOKEN", "GOAT_PASSWORD", "GOAT_CACHE", "GOAT_DEBUG",  # the library's
     "GOAT_VENV", "GOAT_PYTHON", "GOAT_TORCH_PIP_ARGS", "GOAT_WITH_TORCH", "GOAT_SOAK_SECONDS",  # Makefile
+    "GOAT_RUNTIME",  # and the runtime of models
     "GOAT_CHROMIUM",  # and the browser's tests
 }  # fmt: skip
 

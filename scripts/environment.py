@@ -1,7 +1,8 @@
 """Set up the project's own virtual environment: one line per step, nothing done twice.
 
 ``environment.py hub`` installs what running the service with its hub needs, ``server`` the service
-alone, ``test`` adds what tests and checks need (PyTorch among it), ``test browser`` a Chromium besides. A
+alone, ``test`` adds what tests and checks need (PyTorch among it), ``test browser`` a Chromium besides. Each
+gets the runtime of ONNX models that GOAT_RUNTIME names: ``cpu``, ``gpu``, or ``auto`` (what fits). A
 stamp inside the environment holds a digest of what decides what is installed; while it fits, this script
 returns at once and needs no network. Standard library only: it runs before anything is installed.
 """
@@ -9,6 +10,7 @@ returns at once and needs no network. Standard library only: it runs before anyt
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import importlib.util
 import os
@@ -29,6 +31,7 @@ SETS = {
     "hub": ("hub.txt", "build.txt", "uv.txt"),
     "test": ("test.txt", "build.txt", "uv.txt", "torch.txt"),
 }
+RUNTIMES = {"cpu": "onnxruntime", "gpu": "onnxruntime-gpu"}
 PROXY = [ROOT / "hub_config/proxy" / name for name in ("package.json", "package-lock.json")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 INSTALL_PROXY = ROOT / "scripts" / "proxy.py"
@@ -124,6 +127,33 @@ def index_of_pip() -> dict[str, str]:
     return {}
 
 
+def has_nvidia_driver() -> bool:
+    """Whether an NVIDIA driver answers on this machine."""
+    try:
+        return bool(ctypes.CDLL("libnvidia-ml.so.1").nvmlInit_v2() == 0)
+    except (OSError, AttributeError):
+        return False
+
+
+def runtime() -> str:
+    """Which runtime of ONNX models to install, ``cpu`` or ``gpu``. Raises `SetupFailed`."""
+    wanted = os.environ.get("GOAT_RUNTIME") or "cpu"
+    if wanted == "auto":
+        return "gpu" if has_nvidia_driver() else "cpu"
+    if wanted not in RUNTIMES:
+        raise SetupFailed(f"GOAT_RUNTIME={wanted} is none; it is cpu, gpu or auto.")
+    return wanted
+
+
+def remove_other_runtime(kept: str) -> None:
+    """The two runtimes overwrite each other's files: where one was, none of them may stay."""
+    listing = subprocess.run([python(), "-m", "pip", "freeze"], capture_output=True, text=True).stdout
+    there = {line.partition("==")[0].lower() for line in listing.splitlines()} & set(RUNTIMES.values())
+    if there - {RUNTIMES[kept]}:
+        command = [python(), "-m", "pip", "uninstall", "--quiet", "--yes", *sorted(there)]
+        run(command, f"removing {' and '.join(sorted(there))}, in favour of {RUNTIMES[kept]}")
+
+
 def install_locked(names: tuple[str, ...]) -> str:
     """Install pinned, hashed files: with uv, or with pip where uv cannot be had. Returns the installer."""
     hashed = ["--no-deps", "--require-hashes"]
@@ -164,10 +194,10 @@ def install_torch() -> None:
 def digest_of(name: str) -> str:
     """What decides the content of a set: Python, the pinned files, the project's metadata."""
     digest = hashlib.sha256(
-        f"{sys.version}|{ROOT}|{VENV}|{os.environ.get(TORCH_ARGS, '')}|{WITH_TORCH}".encode()
+        f"{sys.version}|{ROOT}|{VENV}|{os.environ.get(TORCH_ARGS, '')}|{WITH_TORCH}|{runtime()}".encode()
     )
     scripts = [ROOT / "pyproject.toml", Path(__file__), INSTALL_PROXY, *PROXY]
-    for path in [*(REQUIREMENTS / file for file in SETS[name]), *scripts]:
+    for path in [*(REQUIREMENTS / file for file in (*SETS[name], f"{runtime()}.txt")), *scripts]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -206,9 +236,11 @@ def set_up(name: str) -> None:
         return
     ensure_venv()
     STAMPS.mkdir(parents=True, exist_ok=True)
-    locked = tuple(file for file in SETS[name] if file not in ("torch.txt", "uv.txt"))
+    chosen = runtime()
+    remove_other_runtime(chosen)
+    locked = (*(file for file in SETS[name] if file not in ("torch.txt", "uv.txt")), f"{chosen}.txt")
     installer = install_locked(locked)
-    say(f"{name} set installed from pinned, hashed files (by {installer})")
+    say(f"{name} set with the {chosen} runtime installed from pinned, hashed files (by {installer})")
     if name != "server":
         run([python(), str(INSTALL_PROXY)], "installing the hub's proxy with npm", attempts=2)
     if name == "test" or WITH_TORCH:

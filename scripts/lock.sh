@@ -19,6 +19,8 @@ compile requirements/test.txt pyproject.toml requirements/torch.in --extra serve
 compile requirements/hub.txt pyproject.toml --extra server --extra sample --extra hub --constraint requirements/test.txt
 compile requirements/collaboration.txt pyproject.toml --extra hub --extra collaboration --constraint requirements/hub.txt
 compile requirements/server.txt pyproject.toml --extra server --extra sample --constraint requirements/test.txt
+compile requirements/cpu.txt pyproject.toml --extra cpu --constraint requirements/test.txt
+compile requirements/gpu.txt pyproject.toml --extra gpu --constraint requirements/test.txt
 compile requirements/goat.txt pyproject.toml --constraint requirements/test.txt
 compile requirements/build.txt requirements/build.in --constraint requirements/test.txt
 compile requirements/uv.txt requirements/uv.in

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from scoring_service.commands._open import services, table
+from scoring_service.commands.queue import unserved
 from scoring_service.events.spec import load
 
 ACTOR = "goat-server"
@@ -32,8 +34,13 @@ def apply(file: Path) -> None:
     """Create or update an event; the same file again changes nothing."""
     with services() as s:
         applied = s.events.apply(file, actor=ACTOR)
+        lanes = s.submissions.queue().lanes
     for action in applied.actions:
         click.echo(action)
+    for lane in lanes:
+        own = [name for name in lane.challenges if name.partition(":")[0] == applied.event]
+        if own and lane.unserved:
+            click.echo(unserved(replace(lane, challenges=own)), err=True)
 
 
 @command.command()

@@ -6,7 +6,7 @@ import time
 
 import click
 
-from goat.records import QueueStatus
+from goat.records import Lane, QueueStatus
 from scoring_service.commands._open import services, table
 
 WATCH_EVERY_S = 1.0
@@ -35,3 +35,15 @@ def show(status: QueueStatus) -> None:
     ]
     rows.append(("all", status.length, status.running, status.workers_alive))
     table(rows, ("lane", "waiting", "running", "workers alive"))
+    for lane in status.lanes:
+        if lane.unserved:
+            click.echo(unserved(lane))
+
+
+def unserved(lane: Lane) -> str:
+    """What an organiser has to know of a lane that no worker serves."""
+    whose = f" of {', '.join(lane.challenges)}" if lane.challenges else ""
+    return (
+        f"No worker takes from the lane {lane.name}: the submissions{whose} wait until one does. "
+        f"goat-server up starts it where it can; by hand: goat-server worker --lane {lane.name}"
+    )

@@ -24,6 +24,9 @@ from goat.kinds.base import Limits
 LEVEL = "rlimits"
 """Name of the protection that `confine` reaches, stored as ``Evaluation.sandbox``."""
 
+CUDA_DATA_BYTES = 4 << 30
+"""Private memory that the driver and its libraries take for themselves on the host, generously."""
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_SET_SECCOMP = 22
@@ -57,13 +60,16 @@ def confine(limits: Limits) -> str:
     cpu = max(1, math.ceil(limits.cpu_s))
     resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 1))
     mapped, data = _held()
+    gpu = limits.device == "gpu"
     if data is not None:
-        # Private writable memory is what a bomb needs. Address space gets room to map the input as well.
-        _limit(resource.RLIMIT_DATA, data + limits.memory_bytes)
-        _limit(resource.RLIMIT_AS, mapped + 2 * limits.memory_bytes)
-    elif sys.platform != "darwin":
+        # Private writable memory is what a bomb needs. Address space gets room to map the input as well,
+        # and on a GPU no bound: CUDA reserves as much of it as all memory of the machine and the device.
+        _limit(resource.RLIMIT_DATA, data + limits.memory_bytes + (CUDA_DATA_BYTES if gpu else 0))
+        if not gpu:
+            _limit(resource.RLIMIT_AS, mapped + 2 * limits.memory_bytes)
+    elif sys.platform != "darwin" and not gpu:
         _limit(resource.RLIMIT_AS, limits.memory_bytes)
-    _forbid_new_processes()
+    _forbid_new_processes(threads=gpu or limits.threads > 1)
     return LEVEL
 
 
@@ -82,9 +88,11 @@ def _held() -> tuple[int, int | None]:
     return int(fields[0]) * page, int(fields[5]) * page
 
 
-def _forbid_new_processes() -> None:
-    """No fork, no exec. The limit suffices for ordinary users; root is exempt from it, hence the filter."""
-    _limit(resource.RLIMIT_NPROC, 0)
+def _forbid_new_processes(*, threads: bool) -> None:
+    """No fork, no exec. The limit binds ordinary users, whose ``threads`` it would forbid as well; the
+    filter binds root, too, and tells threads from processes."""
+    if not threads:
+        _limit(resource.RLIMIT_NPROC, 0)
     numbers = _FORKING_CALLS.get(platform.machine())
     if _libc is None or numbers is None:
         return

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from goat.errors import Rejection, StorageFull, Unavailable
-from goat.kinds.base import Outcome, get_kind, parse_config, scorer_digest
+from goat.kinds.base import Outcome, get_kind, parse_config, parse_options, scorer_digest
+from scoring_service.evaluation.equipment import READS_FILES, Equipment
 from scoring_service.evaluation.machine import machine_record
 from scoring_service.evaluation.runner import ChildRunner, ForkServer, Stopped
 from scoring_service.evaluation.wire import clean_problems
@@ -39,11 +40,19 @@ FAULT_SENTENCE = (
 class Evaluator:
     """Evaluates one submission at a time in the name of one worker."""
 
-    def __init__(self, services: Services, server: ForkServer, *, worker: str) -> None:
+    def __init__(
+        self,
+        services: Services,
+        server: ForkServer,
+        *,
+        worker: str,
+        equipment: Equipment = READS_FILES,
+    ) -> None:
         self._services = services
         self._lifecycle = services.lifecycle
         self._server = server
         self._worker = worker
+        self._equipment = equipment
         self._shutting_down = threading.Event()
         self._stop = threading.Event()
 
@@ -67,7 +76,8 @@ class Evaluator:
 
     def _work_on(self, claim: Claim) -> None:
         log.info("submission %s: attempt %d starts", claim.submission_id, claim.attempt)
-        runner = ChildRunner(self._server, self._stop)
+        memory = self._equipment.gpu_memory_bytes
+        runner = ChildRunner(self._server, self._stop, gpu_memory_bytes=memory)
         with self._lease_kept(claim):
             try:
                 claim, outcome = self._score(claim, runner)
@@ -101,14 +111,16 @@ class Evaluator:
         artifact = self._services.store.path(claim.sha256)
         if not artifact.is_file():
             raise FileNotFoundError(f"the stored file is missing: {artifact}")
-        outcome = kind.evaluate(artifact, config, claim.mode, data, runner)
+        options = parse_options(kind, claim.options)
+        outcome = kind.evaluate(artifact, config, claim.mode, data, runner, options=options)
         timings = {**outcome.timings, "total": time.perf_counter() - started}
         return replace(claim, scorer_digest=digest), replace(outcome, timings=timings)
 
     def _record(self, claim: Claim, outcome: Outcome, level: str) -> None:
+        machine = {**machine_record(), **self._equipment.machine}
         try:
             done = self._persist(
-                lambda: self._lifecycle.record(claim, outcome, machine=machine_record(), sandbox=level)
+                lambda: self._lifecycle.record(claim, outcome, machine=machine, sandbox=level)
             )
         except (StorageFull, Unavailable):
             raise

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-_LIBRARIES = ("mls-goat", "numpy", "opencv-python-headless")
+_LIBRARIES = ("mls-goat", "numpy", "opencv-python-headless", "onnxruntime", "onnxruntime-gpu")
 """Whose versions may change a number or its time."""
 
 
@@ -22,7 +22,7 @@ def machine_record() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        **{name: _version(name) for name in _LIBRARIES},
+        **{name: version for name in _LIBRARIES if (version := _version(name)) is not None},
     }
 
 

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -44,6 +44,9 @@ KILLED_FROM_OUTSIDE = 3
 START_TIMEOUT_S = 60.0
 """For the fork server to answer; it imports a kind's modules at the first job."""
 _CRASHED = "Reading the submission {}. Save it again and resubmit."
+# One thread per library: a process with threads cannot be forked safely.
+ENVIRONMENT = {"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""All that children find in their environment, unless their lane needs more."""
 _SLICE_S = 0.1
 """How often a waiting call looks whether it should stop."""
 
@@ -72,8 +75,10 @@ class _Reading(Enum):
 class ForkServer:
     """The process that children are forked from; started when needed, again if it was killed."""
 
-    def __init__(self, preload: Iterable[str] = ()) -> None:
+    def __init__(self, preload: Iterable[str] = (), environment: Mapping[str, str] | None = None) -> None:
+        """``preload``: modules that children need; ``environment``: what they find beside `ENVIRONMENT`."""
         self._preload = list(preload)
+        self._environment = {**ENVIRONMENT, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
 
@@ -93,8 +98,7 @@ class ForkServer:
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 cwd="/",
-                # One thread per library: a process with threads cannot be forked safely.
-                env={"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+                env=self._environment,
             )
         self._control = ours
         self._send(pickle.dumps([sys.path, *self._preload]), None)
@@ -181,12 +185,14 @@ class ChildRunner:
 
     level = LEVEL
     """Protection that the children run under; stored with every result."""
-    gpu_memory_bytes = 0
-    """Of the accelerator, for one call; no GPU worker yet."""
 
-    def __init__(self, server: ForkServer, stop: threading.Event | None = None) -> None:
+    def __init__(
+        self, server: ForkServer, stop: threading.Event | None = None, *, gpu_memory_bytes: int = 0
+    ) -> None:
         self._server = server
         self._stop = stop or threading.Event()
+        self.gpu_memory_bytes = gpu_memory_bytes
+        """Of the accelerator, for one call; 0 where there is none."""
         self.peak_bytes = 0
         """Largest resident memory of a child so far."""
 

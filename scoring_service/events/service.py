@@ -96,6 +96,10 @@ class EventService:
         with self.db.read() as session:
             return [self._record(*row) for row in repository.challenges(session, event)]
 
+    def is_measured(self, name: str) -> bool:
+        """Whether the challenge's score takes a measurement. Raises `NotFound`."""
+        return get_kind(self.challenge(name).kind).measured
+
     def published_file(self, name: str, file: str, *, early: bool = False) -> Path:
         """Path of a downloadable archive. Raises `NotFound`, and `DeadlinePassed` before the challenge
         opens, unless ``early`` (for organisers)."""

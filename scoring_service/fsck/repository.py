@@ -30,6 +30,7 @@ class Line:
     score: float
     submitted_at: datetime
     entries: int
+    metrics: dict[str, float]
 
 
 @dataclass(slots=True)
@@ -45,6 +46,8 @@ class Snapshot:
     """Submission id → splits on which its current evaluation has a score."""
     public: dict[str, float] = field(default_factory=dict)
     """Submission id → current public score."""
+    metrics: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
+    """Submission id → its current public metrics, the score among them."""
     announced: set[str] = field(default_factory=set)
     """Submissions with a row in the outbox."""
     standings: dict[tuple[str, str], Line] = field(default_factory=dict)
@@ -66,17 +69,18 @@ def snapshot(session: Session) -> Snapshot:
         select(Evaluation.submission_id, Evaluation.run_no, Evaluation.is_current).order_by(Evaluation.run_no)
     ):
         found.runs[submission_id].append(Run(run_no, is_current))
-    found.public = {
-        row[0]: row[1]
-        for row in session.execute(
-            select(Evaluation.submission_id, Score.value)
-            .join(Score, Score.evaluation_id == Evaluation.id)
-            .where(Evaluation.is_current, Score.split == "public", Score.metric == SCORE)
-        )
-    }
+    for submission_id, metric, value in session.execute(
+        select(Evaluation.submission_id, Score.metric, Score.value)
+        .join(Score, Score.evaluation_id == Evaluation.id)
+        .where(Evaluation.is_current, Score.split == "public")
+    ):
+        found.metrics[submission_id][metric] = value
+    found.public = {key: metrics[SCORE] for key, metrics in found.metrics.items() if SCORE in metrics}
     found.announced = set(session.scalars(select(Outbox.submission_id)))
     found.standings = {
-        (row.challenge_id, row.team_id): Line(row.submission_id, row.score, row.submitted_at, row.entries)
+        (row.challenge_id, row.team_id): Line(
+            row.submission_id, row.score, row.submitted_at, row.entries, row.metrics
+        )
         for row in session.scalars(select(Standing))
     }
     return found

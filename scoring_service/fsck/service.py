@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from goat.kinds.base import HIDDEN_PARTS, PUBLISHED_PARTS, get_kind, parse_config
 from goat.records import SPLITS_OF_MODE
@@ -136,14 +136,16 @@ def _check_standings(state: Snapshot) -> Iterator[Finding]:
             improved = _improves(challenge, state.public[submission.id], best)
             best = state.public[submission.id] if improved else best
             if (submission.shown_score, submission.improved) != (best, improved):
-                shown = f"{submission.shown_score} ({submission.improved})"
-                yield Finding(f"submission {submission.id}", f"it shows {shown}, not {best} ({improved})")
+                said = f"{submission.shown_score} ({submission.improved})"
+                yield Finding(f"submission {submission.id}", f"it shows {said}, not {best} ({improved})")
             if _counts(challenge, submission):
                 eligible += 1
                 if improved and best is not None:
-                    line = Line(submission.id, best, submission.submitted_at, 0)
+                    shown = get_kind(challenge.kind).board_metrics
+                    metrics = {n: v for n, v in state.metrics[submission.id].items() if n in shown}
+                    line = Line(submission.id, best, submission.submitted_at, 0, metrics)
         if line is not None:
-            line = Line(line.submission_id, line.score, line.submitted_at, eligible)
+            line = replace(line, entries=eligible)
         wanted = None if key[1] in state.banned else line
         if state.standings.get(key) != wanted:
             yield Finding(subject, f"the board says {state.standings.get(key)}, its results say {wanted}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from goat.records import BoardRow
@@ -22,6 +22,8 @@ class Line:
     submission_id: str
     submitted_at: datetime
     entries: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """What its kind shows beside the score; not on a combined board, whose score is no submission's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ def ranked(lines: Sequence[Line], *, upward: bool, ties: Ties) -> list[BoardRow]
             submission_id=line.submission_id,
             submitted_at=line.submitted_at,
             entries=line.entries,
+            metrics=dict(line.metrics),
         )
         for place, line in zip(places, order, strict=True)
     ]
@@ -119,7 +122,7 @@ def combined_lines(
         for entered in manual:
             if entered.name == part["manual"]:
                 totals[entered.team_id] += weight * normalise(entered.value, low, high)
-    return [replace(line, score=round(totals[team_id], 6)) for team_id, line in lines.items()]
+    return [replace(line, score=round(totals[team_id], 6), metrics={}) for team_id, line in lines.items()]
 
 
 def _merged(known: Line | None, line: Line) -> Line:

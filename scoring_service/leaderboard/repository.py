@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from goat.records import Split
 from scoring_service.leaderboard.lines import Line, Manual, PublicResult, Result
 from scoring_service.models import (
     Challenge,
@@ -88,6 +90,32 @@ def best_shown(
     return row[0], row[1], row[2], session.scalar(select(func.count()).where(eligible)) or 0
 
 
+def current_metrics(
+    session: Session, submission_ids: Sequence[str], names: Sequence[str], split: Split
+) -> dict[str, dict[str, float]]:
+    """Submission → metric → value on one split of its current result, in the order of ``names``, of which
+    it may lack some. ``private`` is for organisers, and for all after the reveal."""
+    found: dict[str, dict[str, float]] = {}
+    if names and submission_ids:
+        table = PrivateScore if split == "private" else Score
+        query = (
+            select(Evaluation.submission_id, table.metric, table.value)
+            .join(table, table.evaluation_id == Evaluation.id)
+            .where(
+                Evaluation.is_current,
+                Evaluation.submission_id.in_(submission_ids),
+                table.split == split,
+                table.metric.in_(names),
+            )
+        )
+        for submission_id, metric, value in session.execute(query):
+            found.setdefault(submission_id, {})[metric] = value
+    return {
+        submission_id: {name: values[name] for name in names if name in values}
+        for submission_id, values in found.items()
+    }
+
+
 def set_shown(
     session: Session, submission_id: str, *, shown_score: float, improved: bool, changed_at: datetime
 ) -> None:
@@ -155,6 +183,7 @@ def board_lines(session: Session, challenge_id: str) -> list[Line]:
             Standing.submission_id,
             Standing.submitted_at,
             Standing.entries,
+            Standing.metrics,
         )
         .join(Team, Team.id == Standing.team_id)
         .where(Standing.challenge_id == challenge_id)

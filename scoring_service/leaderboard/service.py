@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from goat import records
 from goat.errors import Forbidden, Invalid, NotAuthenticated, NotFound
@@ -41,12 +41,15 @@ class LeaderboardService:
             found, event = events.challenge(session, challenge, self.default_event)
             self._require_view(found, event, identity, split)
             upward = higher_is_better(found)
+            kind = get_kind(found.kind)
             if split == "private":
                 results = repository.results(session, found.id)
                 lines = final_lines(results, finals=found.spec["finals"], upward=upward)
+                ids = [line.submission_id for line in lines]
+                metrics = repository.current_metrics(session, ids, kind.board_metrics, "private")
+                lines = [replace(line, metrics=metrics.get(line.submission_id, {})) for line in lines]
             else:
                 lines = repository.board_lines(session, found.id)
-        kind = get_kind(found.kind)
         return records.Board(
             event=event.slug,
             challenge=found.slug,

@@ -7,6 +7,7 @@ one team and one challenge, so its cost depends on that team's submissions only.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from goat.kinds.base import get_kind, parse_config
 from goat.scoring.ladder import ladder
@@ -14,6 +15,16 @@ from scoring_service.db import Session
 from scoring_service.events.repository import challenge_by_id
 from scoring_service.leaderboard import repository
 from scoring_service.models import Challenge, Standing
+
+
+class Wanted(NamedTuple):
+    """What a standing's columns shall be."""
+
+    submission_id: str
+    score: float
+    submitted_at: datetime
+    entries: int
+    metrics: dict[str, float]
 
 
 def higher_is_better(challenge: Challenge) -> bool:
@@ -47,16 +58,18 @@ def recompute(
             repository.set_shown(
                 session, result.submission_id, shown_score=score, improved=improved, changed_at=now
             )
-    wanted = None
+    wanted: Wanted | None = None
     if not repository.team(session, team_id).banned:
         freeze = challenge.frozen_at if challenge.revealed_at is None else None
-        wanted = repository.best_shown(session, team_id, challenge_id, freeze)
+        best = repository.best_shown(session, team_id, challenge_id, freeze)
+        if best is not None:
+            names = get_kind(challenge.kind).board_metrics
+            metrics = repository.current_metrics(session, [best[0]], names, "public")
+            wanted = Wanted(*best, metrics.get(best[0], {}))
     return _store(session, team_id, challenge_id, wanted)
 
 
-def _store(
-    session: Session, team_id: str, challenge_id: str, wanted: tuple[str, float, datetime, int] | None
-) -> bool:
+def _store(session: Session, team_id: str, challenge_id: str, wanted: Wanted | None) -> bool:
     standing = repository.get_standing(session, challenge_id, team_id)
     if wanted is None:
         if standing is None:
@@ -67,9 +80,10 @@ def _store(
         if standing is None:
             standing = Standing(challenge_id=challenge_id, team_id=team_id)
             session.add(standing)
-        elif (standing.submission_id, standing.score, standing.submitted_at, standing.entries) == wanted:
+        elif all(getattr(standing, name) == value for name, value in wanted._asdict().items()):
             return False
-        standing.submission_id, standing.score, standing.submitted_at, standing.entries = wanted
+        for name, value in wanted._asdict().items():
+            setattr(standing, name, value)
     session.flush()
     repository.bump_board(session, challenge_id)
     return True

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
 
 from goat import records
 from goat.errors import Conflict, DeadlinePassed, Forbidden, GoatError, Invalid, TooLarge, UploadIncomplete
-from goat.kinds.base import get_kind, parse_config
+from goat.kinds.base import get_kind, parse_options
 from scoring_service.db import Database, Session
 from scoring_service.events.repository import challenge as find_challenge
 from scoring_service.events.repository import challenge_by_id
+from scoring_service.events.state import lane_of
 from scoring_service.limits.service import require_room
 from scoring_service.models import Challenge, Submission, new_id
 from scoring_service.ports import Changes, Doorbell
@@ -37,9 +42,17 @@ class UploadTicket:
     identity: Identity
     team_id: str
     challenge_id: str
+    kind: str
     mode: records.Mode
     max_bytes: int
     opened_at: datetime
+    options: Mapping[str, Any]
+    """As they are stored: what was left open is not named."""
+
+    @property
+    def option_names(self) -> tuple[str, ...]:
+        """What may be chosen in this challenge."""
+        return get_kind(self.kind).options_type.__struct_fields__
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +71,11 @@ class Acceptance:
         mode: records.Mode,
         size: int | None = None,
         idempotency_key: str | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> UploadTicket:
         """Check everything that can be known before a byte is read.
+
+        ``options``: what the team chose beside the file, in plain values that the kind understands.
 
         A key that was accepted before passes whatever the limits and the deadline say by now: its sender
         did not get the reply and asks again; `accept` then compares the bytes. Raises `Forbidden`,
@@ -72,10 +88,13 @@ class Acceptance:
             found, event = find_challenge(session, challenge, self.default_event)
             now = self.db.clock.now()
             identity.require_event(event.slug)
+            chosen = _checked_options(found, options or {})
             if idempotency_key is None or repository.by_key(session, team_id, idempotency_key) is None:
                 _require_open(found, now)
                 require_room(session, found, team_id, mode, now)
-        ticket = UploadTicket(identity, team_id, found.id, mode, found.spec["max_bytes"], now)
+        ticket = UploadTicket(
+            identity, team_id, found.id, found.kind, mode, found.spec["max_bytes"], now, chosen
+        )
         if size is not None:
             require_size(ticket, size)
         self.store.require_space(size or 0)
@@ -89,16 +108,18 @@ class Acceptance:
         size: int,
         filename: str,
         idempotency_key: str | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> tuple[records.Submission, bool]:
         """Accept a stored upload in one transaction, then ring the doorbell.
 
-        Returns the submission and whether it is new: the same key or the same bytes again give the
+        ``options`` are for doors that learn them from the body only; else the ticket's count. Returns the
+        submission and whether it is new: the same key, or the same bytes and options again, give the
         submission that is already there. Raises `DeadlinePassed`, `LimitReached`, `Conflict`, `TooLarge`,
         `Forbidden` (banned or deleted since the upload was opened), and the file is gone then, unless
         something else needs the same bytes: a refusal must not fill the disk.
         """
         try:
-            found, new = self._accept(ticket, sha256, size, filename, idempotency_key)
+            found, new = self._accept(ticket, sha256, size, filename, idempotency_key, options)
         except GoatError:
             self._discard(sha256)
             raise
@@ -111,7 +132,13 @@ class Acceptance:
             return as_record(session, row), new
 
     def _accept(
-        self, ticket: UploadTicket, sha256: str, size: int, filename: str, idempotency_key: str | None
+        self,
+        ticket: UploadTicket,
+        sha256: str,
+        size: int,
+        filename: str,
+        idempotency_key: str | None,
+        options: Mapping[str, Any] | None,
     ) -> tuple[Submission, bool]:
         require_size(ticket, size)
         key = idempotency_key or str(uuid.uuid4())
@@ -122,6 +149,8 @@ class Acceptance:
         with self.db.write() as session:
             _require_still_welcome(ticket.identity, lock_team(session, ticket.team_id))
             challenge, _ = challenge_by_id(session, ticket.challenge_id)
+            if options:
+                ticket = replace(ticket, options=_checked_options(challenge, options))
             known = self._known(session, ticket, key, sha256)
             if known is not None:
                 return known, False
@@ -150,11 +179,13 @@ class Acceptance:
     def _known(self, session: Session, ticket: UploadTicket, key: str, sha256: str) -> Submission | None:
         by_key = repository.by_key(session, ticket.team_id, key)
         if by_key is not None:
-            same = (by_key.sha256, by_key.challenge_id, by_key.mode)
-            if same != (sha256, ticket.challenge_id, ticket.mode):
+            same = (by_key.sha256, by_key.challenge_id, by_key.mode, by_key.options)
+            if same != (sha256, ticket.challenge_id, ticket.mode, ticket.options):
                 raise Conflict("This Idempotency-Key was used for another submission. Use a new key.")
             return by_key
-        return repository.same_bytes(session, ticket.team_id, ticket.challenge_id, ticket.mode, sha256)
+        return repository.same_bytes(
+            session, ticket.team_id, ticket.challenge_id, ticket.mode, sha256, ticket.options
+        )
 
     def _insert(
         self,
@@ -173,11 +204,12 @@ class Acceptance:
             team_id=ticket.team_id,
             account_id=ticket.identity.account_id,
             mode=ticket.mode,
-            lane=challenge.spec["lane"] or _lane(challenge),
+            lane=lane_of(challenge),
             state="QUEUED",
             filename=filename,
             sha256=sha256,
             size=size,
+            options=dict(ticket.options),
             idempotency_key=key,
             opened_at=ticket.opened_at,
             submitted_at=now,
@@ -190,11 +222,6 @@ class Acceptance:
         return submission
 
 
-def _lane(challenge: Challenge) -> str:
-    kind = get_kind(challenge.kind)
-    return kind.lane(parse_config(kind, challenge.spec["config"]))
-
-
 def require_size(ticket: UploadTicket, size: int) -> None:
     """Raise `goat.errors.TooLarge` (also for an empty upload, which is too small for anything)."""
     if size > ticket.max_bytes:
@@ -205,6 +232,12 @@ def require_size(ticket: UploadTicket, size: int) -> None:
         )
     if size == 0:
         raise Invalid("The upload is empty.", field="file")
+
+
+def _checked_options(challenge: Challenge, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they are stored and compared. Raises `goat.errors.Invalid`, naming the field."""
+    options = msgspec.to_builtins(parse_options(get_kind(challenge.kind), raw))
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _require_still_welcome(identity: Identity, banned: bool | None) -> None:

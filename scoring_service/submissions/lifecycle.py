@@ -49,6 +49,7 @@ class Claim:
     challenge: str
     kind: str
     config: Mapping[str, Any]
+    options: Mapping[str, Any]
     data_version: str
     scorer_digest: str
     started_at: datetime
@@ -108,6 +109,7 @@ class Lifecycle:
             challenge=challenge.slug,
             kind=challenge.kind,
             config=challenge.spec["config"],
+            options=submission.options,
             data_version=challenge.data_version,
             scorer_digest=challenge.scorer_digest,
             started_at=now,
@@ -120,7 +122,10 @@ class Lifecycle:
             return self._move(session, claim, {"lease_until": until})
 
     def record(self, claim: Claim, outcome: Outcome, *, machine: Mapping[str, Any], sandbox: str) -> bool:
-        """Append the result and make it the current one; False (and logged) when the claim is lost."""
+        """Append the result and make it the current one; False (and logged) when the claim is lost.
+
+        ``machine`` is what the worker knows of itself; what the kind found out joins it.
+        """
         with self.db.write() as session:
             submission = self._finish(session, claim, "EVALUATED")
             if submission is None:
@@ -136,7 +141,8 @@ class Lifecycle:
                 data_version=claim.data_version,
                 worker=claim.worker,
                 sandbox=sandbox,
-                machine=dict(machine),
+                machine={**machine, **outcome.machine},
+                samples={name: list(values) for name, values in outcome.samples.items()},
                 started_at=claim.started_at,
                 finished_at=self.db.clock.now(),
             )

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import Row, Select, and_, delete, func, or_, select, update
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from scoring_service.models import (
     IS_QUEUED,
@@ -27,7 +27,7 @@ from scoring_service.models import (
     Worker,
 )
 
-PASSING_VERDICTS = ("crashed", "memory_limit", "time_limit")
+PASSING_VERDICTS = ("crashed", "model_crashed", "memory_limit", "time_limit", "non_deterministic")
 """Verdicts that depend on the machine and the moment as well as on the bytes."""
 
 FullRow: TypeAlias = Row[Submission, Challenge, Event, Team, Account]
@@ -113,15 +113,14 @@ def by_key(session: Session, team_id: str, key: str) -> Submission | None:
 
 
 def same_bytes(
-    session: Session, team_id: str, challenge_id: str, mode: str, sha256: str
+    session: Session, team_id: str, challenge_id: str, mode: str, sha256: str, options: Mapping[str, Any]
 ) -> Submission | None:
-    """A team's earlier submission of the same bytes that came to something or still may.
+    """A team's earlier submission of the same bytes and options that came to something or still may.
 
     A verdict that another run of the same bytes need not repeat is no reason to refuse them one.
     """
-    return session.scalar(
-        select(Submission)
-        .where(
+    found = session.scalars(
+        select(Submission).where(
             Submission.team_id == team_id,
             Submission.challenge_id == challenge_id,
             Submission.mode == mode,
@@ -129,8 +128,9 @@ def same_bytes(
             Submission.state.not_in(("FAILED", "CANCELLED")),
             or_(Submission.state != "REJECTED", Submission.error_code.not_in(PASSING_VERDICTS)),
         )
-        .limit(1)
     )
+    # Compared here: databases do not agree on when two JSON values are equal. One row per choice of options.
+    return next((submission for submission in found if submission.options == options), None)
 
 
 def lock_bytes(session: Session, sha256: str) -> None:
@@ -290,6 +290,28 @@ def current_runs(session: Session, submission_ids: Sequence[str]) -> dict[str, t
         )
     )
     return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def shown_instead(session: Session, submission_ids: Sequence[str]) -> dict[str, str]:
+    """Submission → the earlier one whose score it shows, given some that improved nothing."""
+    if not submission_ids:
+        return {}
+    earlier = aliased(Submission)
+    shown = (
+        select(earlier.id)
+        .where(
+            earlier.team_id == Submission.team_id,
+            earlier.challenge_id == Submission.challenge_id,
+            earlier.submitted_at <= Submission.submitted_at,
+            earlier.improved.is_(True),
+        )
+        .order_by(earlier.submitted_at.desc(), earlier.id.desc())
+        .limit(1)
+        .correlate(Submission)
+        .scalar_subquery()
+    )
+    query = select(Submission.id, shown).where(Submission.id.in_(submission_ids))
+    return {row[0]: row[1] for row in session.execute(query) if row[1] is not None}
 
 
 def metrics(session: Session, evaluation_ids: Sequence[str], split: str) -> dict[str, dict[str, float]]:

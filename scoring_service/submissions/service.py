@@ -14,6 +14,8 @@ from goat.errors import Conflict, NotFound
 from scoring_service import audit
 from scoring_service.db import Database, Session
 from scoring_service.events.repository import challenge as find_challenge
+from scoring_service.events.repository import challenges as all_challenges
+from scoring_service.events.state import is_over, lane_of
 from scoring_service.limits.service import limits_left
 from scoring_service.models import Challenge, Submission
 from scoring_service.ports import Changes, Doorbell
@@ -114,13 +116,24 @@ class SubmissionService:
             return limits_left(session, found, team_id, mode, self.db.clock.now())
 
     def queue(self) -> records.QueueStatus:
-        """How many wait and run, and how many workers are alive, per lane."""
+        """How many wait and run, and how many workers are alive, per lane that anybody needs or serves."""
+        now = self.db.clock.now()
+        challenges: dict[str, list[str]] = {}
         with self.db.read() as session:
             counts = repository.lane_counts(session)
-            alive = repository.workers_alive(session, self.db.clock.now() - timedelta(seconds=WORKER_ALIVE_S))
+            alive = repository.workers_alive(session, now - timedelta(seconds=WORKER_ALIVE_S))
+            for challenge, event in all_challenges(session):
+                if not is_over(challenge, now):
+                    challenges.setdefault(lane_of(challenge), []).append(f"{event.slug}:{challenge.slug}")
         lanes = [
-            records.Lane(name=name, length=length, running=running, workers_alive=alive.get(name, 0))
-            for name in sorted(counts.keys() | alive.keys())
+            records.Lane(
+                name=name,
+                length=length,
+                running=running,
+                workers_alive=alive.get(name, 0),
+                challenges=challenges.get(name, []),
+            )
+            for name in sorted(counts.keys() | alive.keys() | challenges.keys())
             for length, running in [counts.get(name, (0, 0))]
         ]
         return records.QueueStatus(
@@ -209,7 +222,5 @@ def _ended(state: str, now: datetime) -> dict[str, object]:
 def _require_choice_open(challenge: Challenge, now: datetime) -> None:
     if challenge.revealed_at is not None:
         raise Conflict("The results are revealed; the choice is closed.")
-    if challenge.deadline is not None and now > challenge.deadline + timedelta(
-        seconds=challenge.spec["grace_s"]
-    ):
+    if is_over(challenge, now):
         raise Conflict("The deadline has passed; the choice is closed.")

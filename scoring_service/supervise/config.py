@@ -1,14 +1,18 @@
-"""Which programs run, as supervisord and the queue server read it. Pure: settings in, text out."""
+"""Which programs run, as supervisord and the queue server read it: settings in, text out.
+
+Beside the settings only the GPUs of this machine are looked at.
+"""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hub_config.plan import PACKAGE, Plan
+from scoring_service.evaluation.equipment import planned_gpus
 from scoring_service.settings import Settings, runtime_folder
 
 LAUNCHER = Path(__file__).with_name("child.py")
@@ -79,9 +83,32 @@ def programs(settings: Settings, hub: Plan | None = None) -> list[Program]:
             group="goat",
             command=launch(*goat_server, "worker", "--lane", "long", options=waits),
         ),
+        *_model_workers(settings, goat_server, waits),
         Program(name="sweeper", group="goat", command=launch(*goat_server, "sweeper", options=waits)),
     ]
     return found + (_hub(hub) if hub else [])
+
+
+def _model_workers(
+    settings: Settings, goat_server: tuple[str, ...], waits: tuple[str, ...]
+) -> Iterator[Program]:
+    """Workers of the lanes that run models: a queue and processes of their own per device."""
+    if settings.cpu_workers:
+        yield Program(
+            name="worker-cpu",
+            group="goat",
+            command=launch(*goat_server, "worker", "--lane", "cpu", options=waits),
+            processes=settings.cpu_workers,
+        )
+    devices = planned_gpus(settings.gpu_workers, settings.gpu_device)
+    for number, device in enumerate(devices):
+        share = settings.gpu_memory_fraction / devices.count(device)
+        yield Program(
+            name=f"worker-gpu-{number}",
+            group="goat",
+            command=launch(*goat_server, "worker", "--lane", "gpu", options=waits),
+            environment=(("GOAT_GPU_DEVICE", device), ("GPU_MEMORY_FRACTION", f"{share:.6g}")),
+        )
 
 
 def _hub(plan: Plan) -> list[Program]:

@@ -85,6 +85,7 @@ def test_the_service_takes_only_the_shared_parts_of_the_library():
         (("cv2",), ("goat.scoring",)),
         (("jupyterhub", "tornado", "traitlets"), ("hub_config", "goat.widgets")),
         (("torch",), ()),
+        (("pynvml",), ("scoring_service.evaluation",)),
         (("onnxruntime", "onnx"), ("goat.kinds", "scoring_service.evaluation", "goat.readers")),
     ],
     ids=[
@@ -97,6 +98,7 @@ def test_the_service_takes_only_the_shared_parts_of_the_library():
         "OpenCV",
         "JupyterHub",
         "torch",
+        "NVML",
         "ONNX",
     ],
 )

@@ -7,6 +7,9 @@
 {"reject": "wrong_shape"}       a verdict
 {"fault": true}                 a bug of ours
 {"score": null}                 not a number
+{"metrics": {"accuracy": 0.5}}  further metrics of every split
+
+The kind ``measured`` does the same, has the option ``batch_size``, and shows metrics.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -32,6 +35,11 @@ ROOT = Path(__file__).parents[2]
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     wall_s: float = 60.0
+    device: str = "short"
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    batch_size: Annotated[int, msgspec.Meta(ge=1, le=32)] | None = None
 
 
 def work(path: str) -> dict[str, Any]:
@@ -63,14 +71,19 @@ class ScriptedKind(Kind):
     def validate_data(self, folder: Path, config: Config) -> list[str]:
         return []
 
-    def check(self, path: Path, config: Config, mode: Mode) -> list[Problem]:
+    def lane(self, config: Config) -> str:
+        return config.device
+
+    def check(self, path: Path, config: Config, mode: Mode, *, options: Any = None) -> list[Problem]:
         return []
 
     @contextlib.contextmanager
-    def pack(self, path: Path, config: Config, mode: Mode) -> Iterator[Upload]:
+    def pack(self, path: Path, config: Config, mode: Mode, *, options: Any = None) -> Iterator[Upload]:
         yield Upload(path, path.name, path.stat().st_size)
 
-    def evaluate(self, artifact: Path, config: Config, mode: Mode, data: Data, runner: Runner) -> Outcome:
+    def evaluate(
+        self, artifact: Path, config: Config, mode: Mode, data: Data, runner: Runner, *, options: Any = None
+    ) -> Outcome:
         script = runner.call(work, str(artifact), limits=Limits(wall_s=config.wall_s))
         if script.get("worker") == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -78,10 +91,25 @@ class ScriptedKind(Kind):
             raise RuntimeError("a bug of ours")
         value = script.get("score", 0.0)
         score = Measure.exact(float("nan") if value is None else value)
-        return Outcome({split: {"score": score} for split in SPLITS_OF_MODE[mode]}, {"work": 0.1})
+        metrics = {name: Measure.exact(value) for name, value in script.get("metrics", {}).items()}
+        return Outcome(
+            {split: {"score": score, **metrics} for split in SPLITS_OF_MODE[mode]},
+            {"work": 0.1},
+            samples=script.get("samples", {}),
+            machine={"batch_size": options.batch_size or 0} if isinstance(options, Options) else {},
+        )
+
+
+class MeasuredKind(ScriptedKind):
+    name: ClassVar[str] = "measured"
+    options_type: ClassVar[type[msgspec.Struct]] = Options
+    measured: ClassVar[bool] = True
+    open_metrics: ClassVar[frozenset[str]] = frozenset({"latency_ms", "size_mb"})
+    board_metrics: ClassVar[tuple[str, ...]] = ("accuracy", "latency_ms", "size_mb")
 
 
 KIND = ScriptedKind()
+MEASURED = MeasuredKind()
 
 
 def install(folder: Path) -> Path:
@@ -89,7 +117,9 @@ def install(folder: Path) -> Path:
     target = folder / "scripted_kind-1.0.dist-info"
     target.mkdir(parents=True)
     (target / "METADATA").write_text("Metadata-Version: 2.1\nName: scripted-kind\nVersion: 1.0\n")
-    (target / "entry_points.txt").write_text(f"[goat.kinds]\nscripted = {__name__}:KIND\n")
+    (target / "entry_points.txt").write_text(
+        f"[goat.kinds]\nscripted = {__name__}:KIND\nmeasured = {__name__}:MEASURED\n"
+    )
     return folder
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from goat import records
 from goat.errors import Rejection
-from goat.kinds.base import InlineRunner, get_kind, parse_config
+from goat.kinds.base import InlineRunner, get_kind, parse_config, parse_options
 from goat.readers import write_pt
 from scoring_service.events.dataset import ChallengeData, data_folder
 from scoring_service.services import Services
@@ -151,11 +151,12 @@ class World:
         noise: float = 0.1,
         seed: int = 1,
         key: str | None = None,
+        options: dict[str, Any] | None = None,
     ) -> records.Submission:
         """Upload and accept as a door would."""
         content = submission_zip(mode, noise, seed=seed) if content is None else content
         service = self.services.acceptance
-        ticket = service.open_upload(identity, "task1", mode, len(content))
+        ticket = service.open_upload(identity, "task1", mode, len(content), options=options)
         with self.services.store.open_upload() as upload:
             upload.write(content)
             digest = upload.finish()
@@ -184,7 +185,12 @@ class World:
         artifact = self.services.store.path(claim.sha256)
         try:
             outcome = kind.evaluate(
-                artifact, parse_config(kind, claim.config), claim.mode, data, InlineRunner()
+                artifact,
+                parse_config(kind, claim.config),
+                claim.mode,
+                data,
+                InlineRunner(),
+                options=parse_options(kind, claim.options),
             )
         except Rejection as rejection:
             return lifecycle.reject(claim, rejection)

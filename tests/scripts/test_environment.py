@@ -167,6 +167,49 @@ def test_the_stamp_changes_with_what_is_installed(monkeypatch):
     assert before != environment.digest_of("test")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "driver", "chosen"),
+    [(None, True, "cpu"), ("gpu", False, "gpu"), ("auto", True, "gpu"), ("auto", False, "cpu")],
+)
+def test_the_runtime_of_models_is_the_one_named_or_the_one_that_fits(monkeypatch, wanted, driver, chosen):
+    monkeypatch.setattr(environment, "has_nvidia_driver", lambda: driver)
+    monkeypatch.delenv("GOAT_RUNTIME", raising=False)
+    if wanted:
+        monkeypatch.setenv("GOAT_RUNTIME", wanted)
+    assert environment.runtime() == chosen
+
+
+def test_another_runtime_is_another_environment(monkeypatch):
+    before = environment.digest_of("server")
+    monkeypatch.setenv("GOAT_RUNTIME", "gpu")
+    assert environment.digest_of("server") != before
+
+
+def test_an_unknown_runtime_is_said_before_anything_is_installed(monkeypatch, commands, capsys):
+    monkeypatch.setenv("GOAT_RUNTIME", "tpu")
+    monkeypatch.setattr(sys, "argv", ["environment.py", "server"])
+    assert environment.main() == 1
+    assert "GOAT_RUNTIME=tpu is none; it is cpu, gpu or auto" in capsys.readouterr().err
+    assert commands == []
+
+
+@pytest.mark.parametrize(
+    ("there", "removed"),
+    [
+        (["onnxruntime==1.31.1"], ["onnxruntime"]),
+        (["onnxruntime==1.31.1", "onnxruntime-gpu==1.31.1"], ["onnxruntime", "onnxruntime-gpu"]),
+        (["onnxruntime-gpu==1.31.1", "numpy==2"], []),
+    ],
+    ids=["the other", "both", "this one"],
+)
+def test_the_other_runtime_leaves_before_one_comes(monkeypatch, commands, there, removed):
+    # Both write the same files: installed over each other, neither works
+    freeze = subprocess.CompletedProcess([], 0, stdout="\n".join(there))
+    monkeypatch.setattr(environment.subprocess, "run", lambda *args, **kwargs: freeze)
+    environment.remove_other_runtime("gpu")
+    assert [command.split()[6:] for command in commands] == ([removed] if removed else [])
+
+
 def test_a_python_that_is_too_old_says_which_to_install(monkeypatch):
     monkeypatch.delenv("GOAT_PYTHON", raising=False)
     monkeypatch.setattr(bootstrap, "version_of", lambda command: None)

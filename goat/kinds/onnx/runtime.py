@@ -19,7 +19,7 @@ def require_runtime(device: Device) -> None:
     Imports neither `onnx` nor `onnxruntime`.
     """
     extra = "gpu" if device == "gpu" else "cpu"
-    both = [name for name in ("onnxruntime", "onnxruntime-gpu") if _installed(name)]
+    both = [name for name in ("onnxruntime", "onnxruntime-gpu") if installed(name)]
     if len(both) == 2:
         raise MissingPackage(
             "onnxruntime and onnxruntime-gpu are both installed and break each other: pip uninstall -y "
@@ -42,7 +42,8 @@ def load_runtime() -> Any:
     return onnxruntime
 
 
-def _installed(distribution: str) -> bool:
+def installed(distribution: str) -> bool:
+    """Whether a package of that name is there."""
     try:
         importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:

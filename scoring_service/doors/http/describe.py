@@ -50,6 +50,7 @@ SUBMISSION = {
     "filename": "answers.zip",
     "size": 10617000,
     "sha256": "c0ffee…",
+    "options": {},
     "submitted_at": "2026-11-21T09:00:00Z",
     "started_at": "2026-11-21T09:00:01Z",
     "finished_at": "2026-11-21T09:00:02Z",
@@ -82,6 +83,7 @@ ROW = {
     "submission_id": "3f1c9a6b2d4e5f60718a",
     "submitted_at": "2026-11-21T09:00:00Z",
     "entries": 12,
+    "metrics": {},
 }
 BOARD = {
     "event": "photographs",
@@ -98,7 +100,15 @@ QUEUE = {
     "length": 4,
     "running": 2,
     "workers_alive": 3,
-    "lanes": [{"name": "short", "length": 4, "running": 2, "workers_alive": 3}],
+    "lanes": [
+        {
+            "name": "short",
+            "length": 4,
+            "running": 2,
+            "workers_alive": 3,
+            "challenges": ["photographs:task1"],
+        }
+    ],
 }
 RESULT = {
     "score": 27.413952,

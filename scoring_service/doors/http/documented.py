@@ -5,6 +5,7 @@ Nothing is decided here: an id is passed on, an answer is given the shape that t
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 import msgspec
@@ -36,6 +37,7 @@ public = APIRouter(route_class=AnyoneRoute, dependencies=[documented_bearer])
 private = APIRouter(route_class=AccountRoute, dependencies=[documented_bearer])
 uploads = APIRouter(route_class=UploadRoute, dependencies=[documented_bearer])
 
+DEFAULT_WAIT_S = 60.0
 _FORM = {
     "requestBody": {
         "required": True,
@@ -44,9 +46,12 @@ _FORM = {
                 "schema": {
                     "type": "object",
                     "required": ["file"],
-                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "properties": {
+                        "file": {"type": "string", "format": "binary"},
+                        "batch_size": {"type": "integer", "minimum": 1, "maximum": 32},
+                    },
                 },
-                "example": {"file": "(answers.zip)"},
+                "example": {"file": "(model.onnx)", "batch_size": 8},
             }
         },
     }
@@ -88,10 +93,23 @@ async def submit(
     caller: Known,
     door: TheDoor,
     mode: ModeQuery = "ranked",
-    wait: Annotated[float, Query(ge=0, le=600, description="seconds to wait for the score")] = 60.0,
+    wait: Annotated[
+        float | None,
+        Query(
+            ge=0,
+            le=600,
+            description="seconds to wait for the score; by default 60, and 0 where it takes a measurement",
+        ),
+    ] = None,
 ) -> Response:
-    """Send a submission as a form with the field `file`, and wait a while for its score."""
+    """Send a submission as a form with the field `file`, and wait a while for its score.
+
+    Fields named like an option of the challenge are taken as such, e.g. `batch_size` (1 to 32).
+    """
     submission, _ = await take_submission(door, request, caller, challenge, mode, form=True)
+    if wait is None:
+        measured = await asyncio.to_thread(door.services.events.is_measured, challenge)
+        wait = 0.0 if measured else DEFAULT_WAIT_S
     submission = await wait_for_result(door, caller, submission, wait)
     result = result_of(submission, challenge)
     if submission.state == "REJECTED":

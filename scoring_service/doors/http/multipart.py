@@ -1,6 +1,7 @@
 """The one file of a ``multipart/form-data`` body, taken out as the bytes pass by.
 
-Nothing is spooled: file bytes go straight to where they are stored. Other fields are skipped.
+Nothing is spooled: file bytes go straight to where they are stored. Other fields are kept as text while
+they are small and few.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from goat.errors import Invalid, UploadIncomplete
 
 OVERHEAD_BYTES = 64 << 10
 MAX_PARTS = 100
+MAX_FIELD_BYTES = 1024
+"""Of one field beside the file; what goes on longer is no option of ours and is skipped."""
 """What boundaries, part headers and other fields may add to the file itself."""
 
 
@@ -30,6 +33,8 @@ class FilePart:
                 field="content-type",
             )
         self.filename: str | None = None
+        self._values: dict[str, bytearray] = {}
+        self._kept: bytearray | None = None
         self._field = field
         self._write = write
         self._name = self._value = b""
@@ -69,6 +74,15 @@ class FilePart:
             raise Invalid(f"The form has no file in the field '{self._field}'.", field=self._field)
         return self.filename
 
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields beside the file that are text of a sane length; the last of a name counts."""
+        return {
+            name: value.decode("utf-8", "replace")
+            for name, value in self._values.items()
+            if len(value) <= MAX_FIELD_BYTES
+        }
+
     def _part_begin(self) -> None:
         self._parts += 1
         if self._parts > MAX_PARTS:
@@ -89,7 +103,11 @@ class FilePart:
     def _headers_finished(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition", b""))
         self._taking = options.get(b"name") == self._field.encode()
+        self._kept = None
         if not self._taking:
+            if b"filename" not in options:
+                name = options.get(b"name", b"").decode("utf-8", "replace")
+                self._kept = self._values[name] = bytearray()
             return
         if self.filename is not None:
             raise Invalid(f"The form has more than one file in the field '{self._field}'.", field=self._field)
@@ -102,6 +120,8 @@ class FilePart:
         self._other += end - start
         if self._other > OVERHEAD_BYTES:
             raise Invalid(f"Send only the file, in the field '{self._field}'.", field="body")
+        if self._kept is not None and len(self._kept) <= MAX_FIELD_BYTES:
+            self._kept += data[start:end]
 
     def _end(self) -> None:
         self._ended = True

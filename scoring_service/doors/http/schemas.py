@@ -30,6 +30,14 @@ Before = Annotated[AwareDatetime | None, Query(description="only what was submit
 StateFilter = Annotated[
     Literal["QUEUED", "RUNNING", "EVALUATED", "REJECTED", "FAILED", "CANCELLED"] | None, Query()
 ]
+OptionsQuery = Annotated[
+    str,
+    Query(
+        max_length=2000,
+        description="what the challenge's kind lets you choose beside the file, as a JSON object",
+        examples=['{"batch_size": 8}'],
+    ),
+]
 ModeQuery = Annotated[Literal["ranked", "test"], Query()]
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import Any
+
+import msgspec
 
 from goat.errors import Invalid
 
@@ -43,3 +46,27 @@ def clean_key(raw: str | None) -> str | None:
     if not _KEY.fullmatch(raw):
         raise Invalid("An Idempotency-Key has 1 to 128 visible ASCII characters.", field="idempotency-key")
     return raw
+
+
+def plain(text: str) -> Any:
+    """What a form's text field means: JSON where it is JSON, None where it is empty, else itself.
+
+    >>> plain("8"), plain(""), plain("fast")
+    (8, None, 'fast')
+    """
+    if not text.strip():
+        return None
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return text
+
+
+def options_of(raw: str) -> dict[str, Any]:
+    """Options as sent in a query: a JSON object or nothing. Raises `goat.errors.Invalid`."""
+    if not raw.strip():
+        return {}
+    try:
+        return msgspec.json.decode(raw, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        raise Invalid('options must be a JSON object such as {"batch_size": 8}.', field="options") from None

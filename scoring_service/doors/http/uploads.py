@@ -12,7 +12,7 @@ import binascii
 import functools
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,6 +74,8 @@ class Received:
     size: int
     filename: str | None
     """The name in the form, if it came in one."""
+    fields: Mapping[str, str]
+    """The form's other fields; none without a form."""
 
 
 class UploadDesk:
@@ -201,8 +203,8 @@ class _Raw:
         for chunk in batch:
             self._spool.write(chunk)
 
-    def end(self) -> str | None:
-        return None
+    def end(self) -> tuple[str | None, Mapping[str, str]]:
+        return None, {}
 
 
 class _Form:
@@ -222,12 +224,12 @@ class _Form:
         for chunk in batch:
             self._part.feed(chunk)
 
-    def end(self) -> str | None:
-        return self._part.finish()
+    def end(self) -> tuple[str | None, Mapping[str, str]]:
+        return self._part.finish(), self._part.fields
 
 
 def _finish(sink: _Raw | _Form, spool: Spool, wanted: str | None) -> Received:
-    filename = sink.end()
+    filename, fields = sink.end()
     if spool.size == 0:
         raise Invalid("The file is empty.", field="body")
     if wanted is not None and wanted != spool.digest:
@@ -235,7 +237,7 @@ def _finish(sink: _Raw | _Form, spool: Spool, wanted: str | None) -> Received:
             "What arrived differs from its Content-Digest; nothing was accepted. Send it again."
         )
     size = spool.size
-    return Received(spool.finish(), size, filename)
+    return Received(spool.finish(), size, filename, fields)
 
 
 def too_large(max_bytes: int) -> TooLarge:

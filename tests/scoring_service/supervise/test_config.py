@@ -7,8 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from scoring_service.evaluation import equipment
 from scoring_service.settings import Settings
 from scoring_service.supervise import config
+
+
+@pytest.fixture
+def no_driver(monkeypatch):
+    """A machine whose driver does not answer, whatever this one has."""
+
+    def missing():
+        raise equipment.RuntimeMissing("no driver")
+
+    monkeypatch.setattr(equipment, "gpus", missing)
 
 
 def settings_for(home: Path, **environ: str) -> Settings:
@@ -29,6 +40,7 @@ def test_everything_runs_and_is_started_again_whenever_it_ends():
         "program:api",
         "program:worker",
         "program:worker-long",
+        "program:worker-cpu",
         "program:sweeper",
     ]
     for section in programs:
@@ -42,6 +54,38 @@ def test_there_are_as_many_short_workers_as_asked_and_one_long():
     assert parser["program:worker"]["numprocs"] == "7"
     assert parser["program:worker"]["process_name"] == "%(program_name)s-%(process_num)d"
     assert parser["program:worker-long"]["numprocs"] == "1"
+
+
+def lanes(settings: Settings) -> dict[str, config.Program]:
+    """Worker programs by name, those of models only."""
+    return {
+        program.name: program
+        for program in config.programs(settings)
+        if program.name.startswith(("worker-cpu", "worker-gpu"))
+    }
+
+
+def test_models_have_a_worker_of_their_own_or_as_many_as_asked():
+    assert lanes(settings_for(Path("/srv/goat")))["worker-cpu"].processes == 1
+    assert lanes(settings_for(Path("/srv/goat"), GOAT_CPU_WORKERS="3"))["worker-cpu"].processes == 3
+    assert lanes(settings_for(Path("/srv/goat"), GOAT_CPU_WORKERS="0")) == {}
+
+
+def test_every_gpu_worker_gets_its_device_and_its_share_of_the_memory():
+    # Given three workers on two slices of a device
+    settings = settings_for(
+        Path("/srv/goat"), GOAT_GPU_WORKERS="3", GOAT_GPU_DEVICE="MIG-a,MIG-b", GPU_MEMORY_FRACTION="0.8"
+    )
+    # When they are planned
+    found = {name: dict(program.environment) for name, program in lanes(settings).items()}
+    # Then the two that share a slice share its memory, and each has a process of its own
+    assert found["worker-gpu-0"] == {"GOAT_GPU_DEVICE": "MIG-a", "GPU_MEMORY_FRACTION": "0.4"}
+    assert found["worker-gpu-1"] == {"GOAT_GPU_DEVICE": "MIG-b", "GPU_MEMORY_FRACTION": "0.8"}
+    assert found["worker-gpu-2"] == {"GOAT_GPU_DEVICE": "MIG-a", "GPU_MEMORY_FRACTION": "0.4"}
+
+
+def test_a_machine_without_a_driver_starts_no_gpu_worker(no_driver):
+    assert list(lanes(settings_for(Path("/srv/goat")))) == ["worker-cpu"]
 
 
 @pytest.mark.parametrize("environ", [{"REDIS_URL": "redis://elsewhere:6379/1"}, {"REDIS_HOST": "elsewhere"}])

@@ -49,6 +49,15 @@ def content(event: BoardEvent) -> dict[str, object]:
 MANY = [row(f"team_{n}", 50.0 - n, n + 1) for n in range(30)]
 
 
+def test_a_row_whose_metrics_changed_is_sent_whole() -> None:
+    after = [replace(MANY[0], metrics={"latency_ms": 3.5, "size_mb": 1.25}), *MANY[1:]]
+    event = delta("task2", board(7, MANY), board(8, after))
+    sent = content(event)["rows"]
+    assert isinstance(sent, list)
+    assert [entry["team_name"] for entry in sent] == ["team_0"]
+    assert sent[0]["metrics"] == {"latency_ms": 3.5, "size_mb": 1.25}
+
+
 def test_a_delta_carries_changed_rows_and_removed_names_only() -> None:
     # Given a board of thirty, one of which improves and one of which leaves
     after = [replace(MANY[0], score=60.0), *MANY[1:29]]

@@ -1,0 +1,28 @@
+"""Options of a submission, samples of an evaluation, metrics of a standing.
+
+Revision ID: 0002
+Revises: 0001
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+COLUMNS = (("submissions", "options"), ("evaluations", "samples"), ("standings", "metrics"))
+
+
+def upgrade() -> None:
+    for table, column in COLUMNS:
+        op.add_column(table, sa.Column(column, sa.JSON(), server_default=sa.text("'{}'"), nullable=False))
+
+
+def downgrade() -> None:
+    for table, column in COLUMNS:
+        with op.batch_alter_table(table) as batch:
+            batch.drop_column(column)
