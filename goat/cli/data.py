@@ -124,29 +124,35 @@ def dry_run(path: Path, challenge: str, truth: Path | None, as_json: bool) -> No
 def baseline(output: Path, challenge: str, test: bool) -> None:
     """Write a first valid submission into OUTPUT.
 
-    Read how it works (goat/baselines), submit it, beat it.
+    A folder of answers or a model, as the challenge asks. Read how it works (goat/baselines), submit it,
+    beat it.
     """
     show = display(False)
     with Client() as client:
         about, _ = known_challenge(client, challenge)
-        answer = _baseline_of(about.kind)
-        part = "sample" if test else "eval"
+        module = _baseline_of(about.kind)
+        learns = getattr(module, "LEARNS", False)
+        part = "sample" if test or learns else "eval"
         found = fetch_data(client, challenge, parts=(part,), display=show, about=about)
-    inputs = found.sample_inputs if test else found.eval_inputs
-    with show.bar("answering", "images") as advance:
-        count = answer(inputs, output, progress=advance)
-    line(f"{count} answers in {output}")
+    inputs = found.part(part) / "inputs"
+    with show.bar("learning from" if learns else "answering", "images") as advance:
+        count = module.baseline(inputs, output, progress=advance)
+    if learns:
+        line(f"{output} ({size(output.stat().st_size)}) learnt from {count} images")
+    else:
+        line(f"{count} answers in {output}")
     named = "" if challenge == DEFAULT_CHALLENGE else f" -c {challenge}"
-    line(f"next: goat {'dry-run' if test else 'submit'} {output}{named}", mark="note")
+    line(f"next: goat {'dry-run' if test or learns else 'submit'} {output}{named}", mark="note")
+    if learns:
+        line(f"then: goat submit {output}{named}", mark="note")
 
 
 def _baseline_of(kind: str) -> Any:
-    """The function ``baseline(inputs, output, *, progress)`` of the module named like the kind."""
+    """The module named like the kind, with its function ``baseline(inputs, output, *, progress)``."""
     try:
-        module = importlib.import_module(f"goat.baselines.{kind}")
+        return importlib.import_module(f"goat.baselines.{kind}")
     except ModuleNotFoundError:
         raise Invalid(f"there is no baseline for challenges of kind {kind!r}") from None
-    return module.baseline
 
 
 COMMANDS = (challenges, data, check, dry_run, baseline)

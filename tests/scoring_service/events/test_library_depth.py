@@ -9,11 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from goat.kinds.base import get_kind, parse_config
+from goat.kinds.onnx.scoring import formula_of
 from goat.readers import read_pt
+from goat.scoring.formula import Formula
+from scoring_service.events import spec
 from scoring_service.events.library.depth import motorcycle
-from scoring_service.events.library.depth.data import build
+from scoring_service.events.library.depth.data import build, build_small
 from scoring_service.events.library.photographs.data import PHOTOGRAPHS
+from scoring_service.events.spec import ChallengeSpec
 
+LIBRARY = Path(spec.__file__).parent / "library"
 SPLITS = ("sample", "public", "private")
 
 
@@ -99,3 +105,60 @@ def test_no_other_challenge_of_the_sample_event_hides_what_is_published_here() -
 
 def test_the_full_size_is_that_of_the_source_design() -> None:
     assert build.__kwdefaults__ == {"sample": 24, "public": 48, "private": 48, "size": 448}
+
+
+def ranked(challenge: ChallengeSpec) -> Formula:
+    config = parse_config(get_kind(challenge.kind), challenge.config)
+    return formula_of(config)
+
+
+def test_the_event_files_are_sound_and_fit_their_data(dataset: Path) -> None:
+    sizes = {"photographs": 96, "depth": 448}
+    for event, size in sizes.items():
+        challenge = spec.load(LIBRARY / event / "event.yaml").challenges[-1]
+        kind = get_kind(challenge.kind)
+        assert (challenge.id, kind.name, challenge.max_bytes) == ("task2", "onnx_inference", 100_000_000)
+        assert challenge.config["input"] == {"shape": [3, size, size], "dtype": "uint8"}
+        small = {"input": {"shape": [3, 64, 64], "dtype": "uint8"}, "output": {"shape": [1, 64, 64]}}
+        config = challenge.config | small | {"samples": {"test": 6, "ranked": 10}}
+        assert kind.validate_data(dataset, parse_config(kind, config)) == []
+
+
+def test_the_sample_events_data_has_as_many_pictures_as_its_settings_say(tmp_path: Path) -> None:
+    # Given the data as a first start makes it
+    build_small(tmp_path / "data")
+    challenge = spec.load(LIBRARY / "photographs/event.yaml").challenges[1]
+    assert challenge.generator == "scoring_service.events.library.depth.data:build_small"
+
+    # Then it fits, is small, and both hidden halves are equally many
+    kind = get_kind(challenge.kind)
+    assert kind.validate_data(tmp_path / "data", parse_config(kind, challenge.config)) == []
+    assert sum(file.stat().st_size for file in tmp_path.rglob("*.pt")) < 10e6
+    assert len(names(tmp_path / "data/public/truth")) == len(names(tmp_path / "data/private/truth"))
+
+
+@pytest.mark.parametrize("event", ["photographs", "depth"])
+def test_accuracy_size_and_speed_all_matter_and_nothing_pays_twice(event: str) -> None:
+    formula = ranked(spec.load(LIBRARY / event / "event.yaml").challenges[-1])
+    large = formula.domains["size_mb"].high
+    speed = "latency_ms" if "latency_ms" in formula.domains else "seconds"
+    slow = formula.domains[speed].high
+    quality = "accuracy" if "accuracy" in formula.domains else "depth_rmse"
+    good, bad = (0.8, 0.4) if quality == "accuracy" else (0.1, 0.2)
+
+    def score(accuracy: float = good, size: float = large / 10, time: float = slow / 10) -> float:
+        return formula({quality: accuracy, "size_mb": size, speed: time})
+
+    assert formula.faults() == []
+    assert score() > 1.1 * score(accuracy=bad)
+    assert score() > 1.1 * score(size=large / 3)
+    assert score() > 1.1 * score(time=slow / 2)
+    # Two bad factors never make a good one: beyond its domain a model gets nothing
+    assert score(size=1.2 * large) == score(size=1.2 * large, time=1.2 * slow) == 0
+    assert 0 <= score(time=1.2 * slow) < 0.02
+
+
+def test_the_combined_board_has_the_weights_of_the_source_design() -> None:
+    event = spec.load(LIBRARY / "photographs/event.yaml")
+    parts = {part.challenge or part.manual: part.weight for part in event.combined}
+    assert parts == {"task1": 0.6, "task2": 0.3, "talk": 0.1}

@@ -144,7 +144,7 @@ def test_the_data_is_small(dataset: Path) -> None:
 def test_the_event_file_is_sound_and_fits_its_data(dataset: Path) -> None:
     event = spec.load(EVENT)
 
-    [challenge] = event.challenges
+    challenge = event.challenges[0]
     kind = get_kind(challenge.kind)
     assert kind.validate_data(dataset, parse_config(kind, challenge.config)) == []
     assert challenge.id == "task1"
