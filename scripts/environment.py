@@ -2,10 +2,11 @@
 
 ``environment.py hub`` installs what running the service with its hub needs (PyTorch as `pytorch` decides),
 ``server`` the service alone, ``test`` adds what tests and checks need, ``test browser`` the programs of the
-system that tests drive (a Chromium, bubblewrap). Each gets the runtime of ONNX models that GOAT_RUNTIME names:
-``cpu``, ``gpu``, or ``auto`` (what fits).
-A stamp inside the environment holds a digest of what decides what is installed; while it fits, this script
-returns at once and needs no network. Standard library only: it runs before anything is installed.
+system that tests drive (a Chromium, bubblewrap). Each gets the runtime of ONNX models that GOAT_RUNTIME
+names: ``cpu``, ``gpu``, or ``auto`` (what fits). A stamp inside the environment holds a digest of what
+decides what is installed; while it fits, this script returns at once and needs no network.
+
+Standard library only: it runs before anything is installed.
 """
 
 from __future__ import annotations
