@@ -71,10 +71,10 @@ def test_panel_and_board_are_good_to_look_at_in_both_themes(venue: Venue, ada: P
     # Given a team in the middle of a full board, which has submitted more than once
     for number in range(6):
         venue.submit(venue.rival(number), 0.5 + number / 12)
-    venue.put(TEAM_A, "answers.zip", venue.answers(0.75))
+    venue.put(TEAM_A, "answers.zip", venue.answers(0.97))
     venue.submit(TEAM_A, 0.6)
     ada.open(SIDE_BY_SIDE)
-    ada.page.set_viewport_size({"width": 1480, "height": 960})
+    ada.page.set_viewport_size({"width": 1480, "height": 1000})
     ada.command("application:toggle-left-area")
     ada.run_all()
     ada.until_board(lambda rows: len(rows) >= 7, "all teams")
