@@ -17,6 +17,7 @@ from tests.hub.visitor import Visitor
 from tests.scoring_service.supervise.processes import Up, free_port, wait_for
 
 COMMAND = [sys.executable, "-m", "scoring_service", "up"]
+MEMORY = 1_500_000_000  # of each team: more than it needs, and less than the machine has
 ADMIN, TEAM_A, TEAM_B = "admin", "team_awesome", "Team-B"
 PASSWORDS = {ADMIN: "an organiser's word", TEAM_A: "team_a's own word", TEAM_B: "team_b's own word"}
 
@@ -98,6 +99,7 @@ def start(folder: Path, **environ: str) -> Site:
         "GOAT_ADMIN_PASSWORD": PASSWORDS[ADMIN],
         "GOAT_DEMO_PASSWORD": PASSWORDS[TEAM_A],
         "WORKER_COUNT": "1",
+        "GOAT_HUB_MEMORY": str(MEMORY),
         **environ,
     }
     up = Up(folder / "home", command=COMMAND, **settings)
