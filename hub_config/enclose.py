@@ -10,6 +10,7 @@ id. Started by anybody else it runs the command in bubblewrap, with process numb
     --hide DIR        empty from inside, except for what --keep names (several)
     --keep DIR        stays readable inside a hidden folder (several)
     --starters DIR    copy these files into the home's folder ``notebooks``, never over an existing one
+    --cgroup DIR      join this control group first
     --memory BYTES    limit of private memory per process
     --processes N     limit of processes and threads of the team
     --bubblewrap FILE the program to use without root
@@ -89,6 +90,13 @@ def _lies_in(folder: str, outer: str) -> bool:
     return folder != outer and Path(folder).is_relative_to(outer)
 
 
+def join(group: str) -> None:
+    """Move into a control group; what we start will be in it too."""
+    if group:
+        with open(os.path.join(group, "cgroup.procs"), "w") as file:
+            file.write("0")
+
+
 def limit(memory: int, processes: int) -> None:
     """Bound what one process may hold and how many a team may have; no core files."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -155,6 +163,7 @@ def write_log(home: str) -> None:
 def as_root(options: argparse.Namespace) -> None:
     """Enclose by a user of its own, and by mounts of its own where the system allows."""
     os.umask(0o022)
+    join(options.cgroup)
     hand_over(options.home, options.uid)
     _make_temporary(options.home, options.uid)
     if own_mounts():
@@ -215,6 +224,7 @@ def bubblewrapped(options: argparse.Namespace) -> list[str]:
 def without_root(options: argparse.Namespace) -> int:
     """Enclose by bubblewrap, or by nothing but the limits; ends with the command."""
     os.umask(0o077)
+    join(options.cgroup)
     os.makedirs(os.path.join(options.home, TEMPORARY), mode=0o700, exist_ok=True)
     prepare(options)
     limit(options.memory, 0)
@@ -227,12 +237,15 @@ def without_root(options: argparse.Namespace) -> int:
 
 
 def main() -> None:
+    if sys.argv[1:] == ["--may-mount"]:  # a question of who prepares everything
+        sys.exit(not own_mounts())
     parser = argparse.ArgumentParser(prog="enclose.py")
     parser.add_argument("--uid", type=int, default=0)
     parser.add_argument("--home", required=True)
     parser.add_argument("--hide", action="append", default=[])
     parser.add_argument("--keep", action="append", default=[])
     parser.add_argument("--starters", default="")
+    parser.add_argument("--cgroup", default="")
     parser.add_argument("--memory", type=int, default=0)
     parser.add_argument("--processes", type=int, default=0)
     parser.add_argument("--bubblewrap", default="")

@@ -1,9 +1,10 @@
-"""Stops the teams' servers when everything stops, and only then.
+"""Holds the teams' servers to their memory, and stops them when everything stops, and only then.
 
 The hub may be restarted, or die, while teams work: their servers live on and the next hub finds them.
 So they are not the hub's to stop at its end. This program waits for SIGTERM, which comes from the
 supervisor when everything stops (or from the kernel when the supervisor died), and then kills every
-process that runs as one of the teams' users. Run by path: standard library only.
+process that runs as one of the teams' users. While it waits it looks after the teams' memory
+(`hub_config.watch`). ``python -m hub_config.keeper FOLDER BYTES``; standard library only.
 """
 
 from __future__ import annotations
@@ -17,9 +18,13 @@ import time
 from collections.abc import Collection
 from pathlib import Path
 
+from hub_config import memory
+from hub_config.watch import Team, Watch
+
 MARK = "GOAT_TEAM_FOLDER"
 """Variable in the environment of a team's server: where all run as one user, it tells them apart."""
 PATIENCE_S = 3.0
+LOOK_EVERY_S = 1.0
 
 
 def processes_of_users(numbers: Collection[int]) -> list[int]:
@@ -32,17 +37,41 @@ def processes_of_users(numbers: Collection[int]) -> list[int]:
     return found
 
 
-def processes_marked(folder: str) -> list[int]:
-    """Living processes of our own user that were started for a team's folder below ``folder``."""
-    wanted = f"{MARK}={folder}/".encode()
-    found = []
+def processes_marked(folder: str) -> dict[Path, list[int]]:
+    """Living processes of our own user that were started for the teams' folders in ``folder``."""
+    homes: dict[int, Path] = {}
+    rooms: dict[str, Path] = {}
+    unmarked: dict[int, str] = {}
+    our_room = _room("self")
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if entry.stat().st_uid == os.geteuid() and any(
-                part.startswith(wanted) for part in (entry / "environ").read_bytes().split(b"\0")
-            ):
-                found.append(int(entry.name))
+            if entry.stat().st_uid != os.geteuid():
+                continue
+            pid, room = int(entry.name), _room(entry.name)
+            if home := _mark(entry, folder):
+                homes[pid] = home
+                rooms[room] = home
+            elif room != our_room:
+                unmarked[pid] = room
+    # Who has thrown the mark away is still among the process numbers of its team's bubblewrap.
+    homes |= {pid: rooms[room] for pid, room in unmarked.items() if room in rooms}
+    found: dict[Path, list[int]] = {}
+    for pid, home in homes.items():
+        found.setdefault(home, []).append(pid)
     return found
+
+
+def _mark(entry: Path, folder: str) -> Path | None:
+    wanted = f"{MARK}={folder}/".encode()
+    for part in (entry / "environ").read_bytes().split(b"\0"):
+        if part.startswith(wanted):
+            return Path(os.fsdecode(part.partition(b"=")[2]))
+    return None
+
+
+def _room(pid: str) -> str:
+    """Which process numbers a process sees."""
+    return os.readlink(f"/proc/{pid}/ns/pid")
 
 
 def kill_users(numbers: Collection[int]) -> None:
@@ -60,21 +89,52 @@ def _kill(find: object) -> None:
         time.sleep(0.02)
 
 
+def users_of(hub_folder: Path) -> dict[str, int]:
+    """Name of a team → number of its user, as far as teams have users of their own."""
+    with contextlib.suppress(OSError, ValueError):
+        found: dict[str, int] = json.loads((hub_folder / "uids.json").read_text())
+        return {name: number for name, number in found.items() if number >= 1000}
+    return {}
+
+
+def running_teams(hub_folder: Path) -> list[Team]:
+    """The teams that run something, with their processes."""
+    folder = hub_folder / "teams"
+    found = {folder / name: processes_of_users({number}) for name, number in users_of(hub_folder).items()}
+    users = {folder / name: number for name, number in users_of(hub_folder).items()}
+    for home, processes in processes_marked(str(folder)).items():
+        found.setdefault(home, []).extend(processes)
+    return [
+        Team(home, users.get(home, 0), tuple(processes)) for home, processes in found.items() if processes
+    ]
+
+
 def stop_teams(hub_folder: Path) -> None:
     """Kill every team's server of this hub and all that they started."""
-    with contextlib.suppress(OSError, ValueError):
-        users = set(json.loads((hub_folder / "uids.json").read_text()).values())
-        kill_users({number for number in users if number >= 1000})
+    kill_users(set(users_of(hub_folder).values()))
     teams = str(hub_folder / "teams")
-    _kill(lambda: processes_marked(teams))
+    _kill(lambda: [pid for pids in processes_marked(teams).values() for pid in pids])
+    if outer := memory.all_teams(hub_folder):
+        memory.end(outer)
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    folder, limit = Path(sys.argv[1]), int(sys.argv[2])
     waited_for = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, waited_for)
-    signal.sigwait(waited_for)
+    watch = Watch(folder, limit)
+    while _no_signal(waited_for):
+        with contextlib.suppress(OSError):
+            watch.look(running_teams(folder))
     stop_teams(folder)
+
+
+def _no_signal(numbers: Collection[int]) -> bool:
+    """Wait a moment; False when one of the signals came."""
+    if hasattr(signal, "sigtimedwait"):
+        return signal.sigtimedwait(numbers, LOOK_EVERY_S) is None
+    signal.sigwait(numbers)  # macOS, where there is nothing to look at either
+    return False
 
 
 if __name__ == "__main__":

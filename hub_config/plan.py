@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from hub_config.memory import of_one_process
 from scoring_service.settings import Settings, read_or_make_secret, runtime_folder
 
 PACKAGE = Path(__file__).resolve().parent
@@ -135,10 +136,15 @@ class Plan:
             )
         return "none"
 
-    def enclosure(self, home: Path, uid: int, *, starters: bool = True) -> list[str]:
-        """The command in front of what runs for a team in its folder."""
+    def enclosure(
+        self, home: Path, uid: int, *, starters: bool = True, group: Path | None = None
+    ) -> list[str]:
+        """The command in front of what runs for a team in its folder, in a control group if there is one."""
         settings = self.settings
-        command = [sys.executable, "-IS", str(ENCLOSE), f"--home={home}", f"--memory={settings.hub_memory}"]
+        command = [sys.executable, "-IS", str(ENCLOSE), f"--home={home}"]
+        command.append(f"--memory={of_one_process(settings.hub_memory)}")
+        if group:
+            command.append(f"--cgroup={group}")
         if self.isolation == "user":
             command += [f"--uid={uid}", f"--processes={settings.hub_processes}"]
         if self.isolation == "bubblewrap":

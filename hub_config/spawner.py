@@ -12,6 +12,7 @@ from typing import Any
 from jupyterhub.spawner import LocalProcessSpawner
 from traitlets import Any as AnyTrait
 
+from hub_config import memory
 from hub_config.keeper import MARK, kill_users
 from hub_config.plan import Plan
 
@@ -84,7 +85,9 @@ class TeamSpawner(LocalProcessSpawner):
     async def start(self) -> Any:
         """Start the server in its enclosure."""
         server = [sys.executable, "-m", "jupyterhub.singleuser"]
-        self.cmd = [*self.plan.enclosure(self.home, self.uid), *server]
+        settings = self.plan.settings
+        group = memory.group_of(self.plan.folder, self.home.name, settings.hub_memory, settings.hub_processes)
+        self.cmd = [*self.plan.enclosure(self.home, self.uid, group=group), *server]
         return await super().start()
 
     async def stop(self, now: bool = False) -> None:
@@ -93,3 +96,5 @@ class TeamSpawner(LocalProcessSpawner):
         await super().stop(now=now)
         if uid:
             await asyncio.to_thread(kill_users, {uid})
+        if outer := memory.all_teams(self.plan.folder):
+            await asyncio.to_thread(memory.end, outer / f"team-{self.home.name}")

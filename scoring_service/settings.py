@@ -50,9 +50,9 @@ class Settings:
     hub_uid_base: int = 20000
     """``GOAT_HUB_UID_BASE``: teams' servers run as users of numbers from here on, when started by root."""
     hub_memory: int = 4 << 30
-    """``GOAT_HUB_MEMORY``: bytes of private memory that one process of a team may hold; 0 is no limit."""
+    """``GOAT_HUB_MEMORY``: bytes of memory that a team's processes may hold together; 0 is no limit."""
     hub_processes: int = 1024
-    """``GOAT_HUB_PROCESSES``: processes and threads of one team's server; 0 is no limit."""
+    """``GOAT_HUB_PROCESSES``: processes and threads of one team; 0 is no limit."""
     hub_idle_hours: float = 12.0
     """``GOAT_HUB_IDLE_HOURS``: a team's server without activity for so long is stopped; 0 is never."""
     hub_collaboration: bool = False

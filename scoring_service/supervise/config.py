@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub_config.plan import PACKAGE, Plan
+from hub_config.plan import Plan
 from scoring_service.evaluation.equipment import planned_gpus
 from scoring_service.settings import Settings, runtime_folder
 
@@ -116,7 +116,8 @@ def _hub(plan: Plan) -> list[Program]:
     run = (sys.executable, "-m", "hub_config.run")
     # The keeper outlives a supervisor that dies by a moment, in which it stops the teams' servers.
     keeper = launch(
-        sys.executable, "-IS", str(PACKAGE / "keeper.py"), str(plan.folder), options=("--signal", "TERM")
+        *(sys.executable, "-m", "hub_config.keeper", str(plan.folder), str(plan.settings.hub_memory)),
+        options=("--signal", "TERM"),
     )
     names = ["proxy", "hub"] + (["culler"] if plan.settings.hub_idle_hours else [])
     found = [Program(name=name, group="goat", command=launch(*run, name)) for name in names]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 
-from hub_config.plan import PACKAGE, CannotIsolate, Plan
+from hub_config import memory
+from hub_config.plan import ENCLOSE, PACKAGE, CannotIsolate, Plan
 from hub_config.run import proxy_script
 from scoring_service.settings import Settings
 from scoring_service.supervise.checks import Refused
@@ -40,6 +42,7 @@ def plan_of(settings: Settings) -> Plan:
     except CannotIsolate as trouble:
         raise Refused(f"{trouble} `goat-server up --no-hub` runs the scoring service alone.") from None
     plan.teams.mkdir(mode=0o700, parents=True, exist_ok=True)
+    memory.prepare(plan.folder)
     if level == "user":
         _check_readable(plan)
     return plan
@@ -59,6 +62,15 @@ def _check_readable(plan: Plan) -> None:
         env={"HOME": str(trial), "PATH": os.defpath},
     )
     if result.returncode != 0:
+        if not _may_mount():
+            raise Refused(
+                f"Root may make no mounts here, as in a container without that right, so a team's own user "
+                f"cannot enter its folder in {plan.settings.home}. Three ways out: give the container the "
+                "right (docker run --cap-add=SYS_ADMIN --security-opt apparmor=unconfined), start as another "
+                "user than root (with the package bubblewrap, where it may be used), or, for trying out on "
+                "your own, GOAT_HUB_ISOLATION=none make up. `goat-server up --no-hub` runs the scoring "
+                "service alone."
+            )
         log = trial / ".server.log"
         said = (result.stderr or (log.read_text() if log.exists() else "")).strip().splitlines()
         raise Refused(
@@ -67,6 +79,30 @@ def _check_readable(plan: Plan) -> None:
             f"({sys.base_prefix}) and this project ({PACKAGE.parent}) must be readable for everybody: "
             "chmod -R go+rX them, or name another Python (GOAT_PYTHON=/usr/bin/python3 make up)."
         )
+
+
+def _may_mount() -> bool:
+    """Whether a process of ours can have mounts of its own."""
+    trial = [sys.executable, "-IS", str(ENCLOSE), "--may-mount"]
+    return subprocess.run(trial, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+
+
+def advice(plan: Plan) -> str:
+    """What would keep teams apart where nothing does; "" where something does, or nothing was asked for."""
+    if plan.isolation != "none" or plan.settings.hub_isolation == "none":
+        return ""
+    if not sys.platform.startswith("linux"):
+        return "To keep teams apart run the hub on Linux, as root or with the package bubblewrap."
+    if shutil.which("bwrap") is None:
+        return (
+            "To keep teams apart install the package bubblewrap (sudo apt-get install bubblewrap, or "
+            "sudo dnf install bubblewrap) and start again."
+        )
+    return (
+        "bubblewrap is installed, but this system does not let it make namespaces. To keep teams apart allow "
+        "it (sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 on Ubuntu, "
+        "kernel.unprivileged_userns_clone=1 on older Debian), or start as root."
+    )
 
 
 def hub_problem(plan: Plan) -> str:

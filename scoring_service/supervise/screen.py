@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+from hub_config import memory
 from hub_config.plan import LEVELS, Plan
 from scoring_service.settings import Settings
 
@@ -70,7 +71,7 @@ def welcome(
             f"    address     {url}",
             f"    API pages   {url}/docs",
             *logins,
-            *([f"    isolation   {hub.isolation}: {LEVELS[hub.isolation]}"] if hub else []),
+            *(_limits(hub) if hub else []),
             "",
             "  From clone to a score, in a second terminal:",
             "",
@@ -80,6 +81,16 @@ def welcome(
             "",
         ]
     )
+
+
+def _limits(hub: Plan) -> list[str]:
+    """What keeps teams apart, and from each other's share of the machine."""
+    bytes_ = hub.settings.hub_memory
+    share = f"{bytes_ / (1 << 30):.3g} GB per team, {memory.LEVELS[memory.level(hub.folder)]}"
+    return [
+        f"    isolation   {hub.isolation}: {LEVELS[hub.isolation]}",
+        f"    memory      {share if bytes_ else 'as much as a team asks for (GOAT_HUB_MEMORY=0)'}",
+    ]
 
 
 def tour(goat: str, url: str) -> list[str]:

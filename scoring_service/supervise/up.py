@@ -22,7 +22,7 @@ from scoring_service.settings import Settings
 from scoring_service.supervise import config
 from scoring_service.supervise.checks import Refused, check_ports, make_folders
 from scoring_service.supervise.control import ProcessState, Supervisord
-from scoring_service.supervise.hub import hub_problem, plan_of
+from scoring_service.supervise.hub import advice, hub_problem, plan_of
 from scoring_service.supervise.lock import AlreadyRunning, HomeLock
 from scoring_service.supervise.logs import LogFollower, last_lines
 from scoring_service.supervise.screen import Screen, base_url, welcome
@@ -86,6 +86,8 @@ class Run:
                 return 0 if self._stop.is_set() else 1
             seconds = time.monotonic() - started
             self._screen.block(welcome(self._settings, prepared["passwords"], seconds=seconds, hub=self._hub))
+            if self._hub and (better := advice(self._hub)):
+                self._screen.say(better)
             self._watch(follower)
             return 0
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from tests.hub.visitor import Visitor
 from tests.scoring_service.supervise.processes import Up, free_port, wait_for
 
 COMMAND = [sys.executable, "-m", "scoring_service", "up"]
+MEMORY = 1_500_000_000  # of each team: more than it needs, and less than the machine has
 ADMIN, TEAM_A, TEAM_B = "admin", "team_awesome", "Team-B"
 PASSWORDS = {ADMIN: "an organiser's word", TEAM_A: "team_a's own word", TEAM_B: "team_b's own word"}
 
@@ -79,8 +81,8 @@ class Site:
         return [p.pid for p in psutil.process_iter(["uids"]) if p.info["uids"].real in numbers]
 
 
-def start(folder: Path, **environ: str) -> Site:
-    """Start everything and make the second team."""
+def start(folder: Path, *, user: int = 0, **environ: str) -> Site:
+    """Start everything, as another user if one is named, and make the second team."""
     starters = folder / "starters"
     (starters / "more").mkdir(parents=True)
     (starters / "01_first.ipynb").write_text(
@@ -98,9 +100,15 @@ def start(folder: Path, **environ: str) -> Site:
         "GOAT_ADMIN_PASSWORD": PASSWORDS[ADMIN],
         "GOAT_DEMO_PASSWORD": PASSWORDS[TEAM_A],
         "WORKER_COUNT": "1",
+        "GOAT_HUB_MEMORY": str(MEMORY),
         **environ,
     }
-    up = Up(folder / "home", command=COMMAND, **settings)
+    become: list[str] = []
+    if user:
+        os.chown(folder, user, user)
+        become = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups"]
+        settings |= {"HOME": str(folder)}
+    up = Up(folder / "home", command=[*become, *COMMAND], **settings)
     site = Site(up, hub_port, starters, uid_base)
     up.wait_until_ready()
     reply = site.admin("POST", "/admin/teams", json={"name": TEAM_B, "password": PASSWORDS[TEAM_B]})

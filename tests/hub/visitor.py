@@ -91,8 +91,8 @@ class Kernel:
             timeout=90,
         )
 
-    def run(self, code: str) -> str:
-        """What the code prints and raises, as text."""
+    def send(self, code: str) -> str:
+        """Run code without waiting for it; the request's number."""
         message = str(uuid.uuid4())
         header = {
             "msg_id": message,
@@ -110,9 +110,18 @@ class Kernel:
             "channel": "shell",
         }
         self._socket.send(json.dumps(request))
+        return message
+
+    def receive(self) -> str:
+        """The next message that the browser would get, as JSON."""
+        return str(self._socket.recv())
+
+    def run(self, code: str) -> str:
+        """What the code prints and raises, as text."""
+        message = self.send(code)
         said: list[str] = []
         while True:
-            reply = json.loads(self._socket.recv())
+            reply = json.loads(self.receive())
             if reply.get("parent_header", {}).get("msg_id") != message:
                 continue
             kind, content = reply["msg_type"], reply["content"]

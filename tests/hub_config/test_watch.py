@@ -1,0 +1,189 @@
+"""Who takes more than a team may loses its biggest process, nobody else, and is told."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hub_config import memory, watch
+from hub_config.keeper import MARK, running_teams
+from hub_config.watch import NOTICES, Team, Watch, shrink, tell
+
+linux_only = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc")
+root_only = pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user needs root")
+MB = 1 << 20
+USER = 54322
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts processes that hold some memory, and more of it together with children that share it."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(megabytes: int, children: int = 0, **environ: str) -> subprocess.Popen[bytes]:
+        code = (
+            f"import os, time\nheld = b'x' * ({megabytes} << 20)\n"
+            f"any(os.fork() == 0 for _ in range({children}))\nprint('held', flush=True)\ntime.sleep(60)"
+        )
+        process = subprocess.Popen(
+            [sys.executable, "-IS", "-c", code],
+            stdout=subprocess.PIPE,
+            env={**os.environ, **environ},
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        for _ in range(children + 1):
+            process.stdout.readline()
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, 9)
+        process.communicate()
+
+
+@linux_only
+def test_the_biggest_goes_and_the_rest_stays(start: Start) -> None:
+    # Given a team's server, and two processes that are together too big
+    server, small, big = start(20), start(60), start(120)
+    everyone = [server.pid, small.pid, big.pid]
+
+    # While there is room, nothing happens
+    assert shrink(everyone, 400 * MB) == ""
+    assert all(process.poll() is None for process in (server, small, big))
+
+    # When there is not, then the biggest goes
+    said = shrink(everyone, 150 * MB)
+    assert said.startswith("python")
+    assert big.wait(10) == -9
+    assert small.poll() is None
+    # And the server only after everything else
+    shrink(everyone, 10 * MB)
+    assert small.wait(10) == -9
+    assert server.wait(10) == -9
+
+
+@linux_only
+def test_a_server_outlives_what_it_started_even_when_it_is_bigger(start: Start) -> None:
+    server, other = start(120), start(60)
+    shrink([other.pid, server.pid], 150 * MB)
+    assert other.wait(10) == -9
+    assert server.poll() is None
+
+
+@linux_only
+def test_memory_that_processes_share_counts_once(start: Start) -> None:
+    # Given one process and four copies of it, which share nearly all that they hold
+    parent = start(150, children=4)
+    numbers = [int(pid) for pid in os.listdir("/proc") if pid.isdigit() and _group(int(pid)) == parent.pid]
+    assert len(numbers) == 5
+    assert sum(map(watch._quickly_held, numbers)) > 700 * MB
+
+    # Then they hold it once
+    assert shrink(numbers, 400 * MB) == ""
+    assert parent.poll() is None
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except ProcessLookupError:
+        return 0
+
+
+@linux_only
+def test_what_ends_by_itself_disturbs_nobody(start: Start) -> None:
+    gone, other = start(10), start(60)
+    gone.kill()
+    gone.wait()
+    assert shrink([gone.pid, other.pid, 2**22 - 1], 20 * MB) != ""
+    assert other.wait(10) == -9
+
+
+@linux_only
+def test_a_number_that_went_to_another_process_is_left_alone(start: Start) -> None:
+    other = start(10)
+    assert not watch._kill(watch.Process(other.pid, 10 * MB, started=1, name="long gone"))
+    assert other.poll() is None
+
+
+@linux_only
+def test_a_team_is_watched_by_its_mark_where_all_run_as_one_user(tmp_path: Path, start: Start) -> None:
+    # Given a hub without users of their own, and two teams that run something
+    (tmp_path / "teams/a").mkdir(parents=True)
+    (tmp_path / "teams/b").mkdir()
+    first = start(20, **{MARK: str(tmp_path / "teams/a")})
+    second = start(90, **{MARK: str(tmp_path / "teams/a")})
+    other = start(90, **{MARK: str(tmp_path / "teams/b")})
+    found = {team.home.name: set(team.processes) for team in running_teams(tmp_path)}
+    assert found == {"a": {first.pid, second.pid}, "b": {other.pid}}
+
+    # When the keeper looks, then only who takes too much is held to the limit, and told
+    Watch(tmp_path, 100 * MB).look(running_teams(tmp_path))
+    assert second.wait(10) == -9
+    assert first.poll() is None
+    assert other.poll() is None
+    assert "Stopped for want of memory" in (tmp_path / "teams/a" / NOTICES).read_text()
+    assert not (tmp_path / "teams/b" / NOTICES).exists()
+
+
+def test_what_the_kernel_stopped_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a team in a control group, in which the kernel has killed something
+    (tmp_path / "group/team-a").mkdir(parents=True)
+    (tmp_path / "teams/a").mkdir(parents=True)
+    (tmp_path / memory.ANSWER).write_text(str(tmp_path / "group"))
+    team, keeper = Team(tmp_path / "teams/a", 0, ()), Watch(tmp_path, 4 << 30)
+    for kills, lines in ((0, 0), (1, 1), (1, 1), (3, 2)):
+        (tmp_path / "group/team-a/memory.events").write_text(f"low 0\noom {kills}\noom_kill {kills}\n")
+        keeper.look([team])
+        notices = tmp_path / "teams/a" / NOTICES
+        assert (notices.read_text().count("\n") if notices.exists() else 0) == lines
+    assert "4 GB that a team may use" in notices.read_text()
+
+
+def test_a_notice_never_goes_where_a_team_points_it(tmp_path: Path) -> None:
+    # Given teams that put something else in its place
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (tmp_path / "link").mkdir()
+    (tmp_path / "link" / NOTICES).symlink_to(precious)
+    (tmp_path / "pipe").mkdir()
+    os.mkfifo(tmp_path / "pipe" / NOTICES)
+    (tmp_path / "folder" / NOTICES).mkdir(parents=True)
+
+    # When they are told something, then nobody waits and nothing else is touched
+    for name in ("link", "pipe", "folder", "missing"):
+        tell(Team(tmp_path / name, 0, ()), "a notice")
+    assert precious.read_text() == "precious"
+
+
+def test_notices_do_not_grow_for_ever(tmp_path: Path) -> None:
+    team = Team(tmp_path, 0, ())
+    (tmp_path / NOTICES).write_text("x" * (watch.NOTICES_BYTES + 1))
+    tell(team, "the last one")
+    assert (tmp_path / NOTICES).read_text().endswith("the last one\n")
+    assert (tmp_path / NOTICES).stat().st_size < 100
+
+
+@root_only
+def test_a_notice_belongs_to_the_team(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    os.chown(home, USER, USER)
+    tmp_path.chmod(0o700)  # the team cannot even reach its folder by its name
+    tell(Team(home, USER, ()), "a notice")
+    assert (home / NOTICES).stat().st_uid == USER
+    # And a folder that is not the team's own stays as it is
+    (tmp_path / "roots").mkdir(mode=0o755)
+    tell(Team(tmp_path / "roots", USER, ()), "a notice")
+    assert list((tmp_path / "roots").iterdir()) == []
