@@ -47,8 +47,8 @@ spawner.plan = plan
 spawner.default_url = plan.first_page
 spawner.start_timeout = 120
 spawner.http_timeout = 120
-spawner.interrupt_timeout = 3
-spawner.term_timeout = 2
+c.TeamSpawner.interrupt_timeout = 3
+c.TeamSpawner.term_timeout = 2
 spawner.oauth_client_allowed_scopes = [f"access:services!service={SERVICE}"]
 c.JupyterHub.concurrent_spawn_limit = 30
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import socketserver
 import subprocess
 import sys
+import tempfile
 import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -26,6 +28,7 @@ class FakeEngine:
         self.containers: dict[str, dict[str, Any]] = {}
         self.calls: list[str] = []
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._temporary = tempfile.mkdtemp(prefix="gt-")  # short: sockets lie in it
         engine = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -63,6 +66,7 @@ class FakeEngine:
         for process in self._processes.values():
             process.kill()
             process.wait()
+        shutil.rmtree(self._temporary, ignore_errors=True)
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -117,15 +121,17 @@ class FakeEngine:
         if self.homes is None:
             return
         home = self.homes / name
-        (home / "tmp").mkdir(parents=True, exist_ok=True)
+        home.mkdir(parents=True, exist_ok=True)
         written = dict(one.split("=", 1) for one in container["Config"]["Env"])
         environment = {
             **{key: value.replace("0.0.0.0:", f"{ADDRESS}:") for key, value in written.items()},
             "PATH": os.environ["PATH"],
             "HOME": str(home),
-            "TMPDIR": str(home / "tmp"),
+            "TMPDIR": self._temporary,
         }
-        command = [sys.executable, "-m", "hub_config.inside"]
+        # A real container's user is not root; whoever runs the tests may be.
+        root = ["--allow-root"] if os.geteuid() == 0 else []
+        command = [sys.executable, "-m", "hub_config.inside", *root]
         self._processes[name] = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
 
     def _stop(self, name: str, container: dict[str, Any]) -> None:
