@@ -88,7 +88,7 @@ def test_the_service_takes_only_the_shared_parts_of_the_library():
         (("pynvml",), ("scoring_service.evaluation",)),
         (
             ("onnxruntime", "onnx"),
-            ("goat.baselines", "goat.kinds", "goat.readers", "scoring_service.evaluation"),
+            ("goat.baselines.onnx_inference", "goat.kinds", "goat.readers", "scoring_service.evaluation"),
         ),
     ],
     ids=[

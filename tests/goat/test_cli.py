@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -227,6 +228,34 @@ def test_a_kind_without_a_baseline_says_so(
 ) -> None:
     assert goat("baseline", str(tmp_path / "out")) == 1
     assert "no baseline" in capsys.readouterr().err
+
+
+def test_a_baseline_that_learns_gets_the_sample_and_says_what_comes_next(
+    goat: Goat, logged_in: FakeService, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a kind whose submission is one file, a model
+    seen: list[Path] = []
+
+    def learn(inputs: Path, output: Path, *, progress: Callable[[int, int], None]) -> int:
+        seen.append(inputs)
+        progress(2, 2)
+        output.write_bytes(b"a model")
+        return 2
+
+    module = SimpleNamespace(baseline=learn, LEARNS=True)
+    monkeypatch.setitem(sys.modules, "goat.baselines.toy", module)
+    model = tmp_path / "model.onnx"
+
+    # When
+    assert goat("baseline", str(model)) == 0
+
+    # Then it learnt from the split whose truth is published, and both next steps are told
+    [inputs] = seen
+    assert inputs.is_dir()
+    assert (inputs.parent / "truth").is_dir()
+    said = capsys.readouterr().out
+    assert "(7 B) learnt from 2 images" in said
+    assert said.index(f"goat dry-run {model}") < said.index(f"goat submit {model}")
 
 
 def test_ids_are_whole_in_a_pipe(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from goat.readers import write_pt
 from scoring_service.doors.http.app import create_app
 from scoring_service.evaluation.evaluate import Evaluator
 from scoring_service.evaluation.runner import ForkServer
+from scoring_service.events.library import photographs
+from scoring_service.events.library.depth.data import build as build_depth
 from scoring_service.services import Services
 from scoring_service.submissions.repository import listing
 from tests.scoring_service.doors.http.conftest import running
@@ -25,6 +28,8 @@ from tests.scoring_service.world import PASSWORD
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SHAPE = (3, 48, 48)
+SIDE = 32
+SAMPLE_EVENT = Path(photographs.__file__).parent / "event.yaml"
 
 
 def picture(generator: np.random.Generator) -> np.ndarray:
@@ -66,9 +71,23 @@ def event_file(folder: Path) -> Path:
         "data": ".",
         "config": config,
     }
+    challenges = [challenge, depth_challenge(folder)]
     path = folder / "event.yaml"
-    path.write_text(yaml.safe_dump({"event": "photographs", "title": "Pictures", "challenges": [challenge]}))
+    path.write_text(yaml.safe_dump({"event": "photographs", "title": "Pictures", "challenges": challenges}))
     return path
+
+
+def depth_challenge(folder: Path) -> dict[str, Any]:
+    """That of the sample event, with fewer and smaller pictures."""
+    build_depth(folder / "depth", sample=12, public=3, private=3, size=SIDE)
+    spec = yaml.safe_load(SAMPLE_EVENT.read_text())["challenges"][1]
+    spec["config"] |= {
+        "input": {"shape": [3, SIDE, SIDE], "dtype": "uint8"},
+        "output": {"shape": [1, SIDE, SIDE]},
+        "samples": {"test": 12, "ranked": 6},
+    }
+    del spec["generator"], spec["deadline"]
+    return spec | {"data": "depth"}
 
 
 @pytest.fixture
@@ -104,17 +123,21 @@ def site(sqlite_services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     server.close()
 
 
+def execute(name: str, folder: Path, seconds: str) -> Any:
+    """Run a notebook as it is shipped, with less training: what is tested is that it works."""
+    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+    for cell in notebook.cells:
+        cell.source = re.sub(r"^SECONDS = \d+ ", seconds, cell.source, flags=re.MULTILINE)
+    folder.mkdir()
+    NotebookClient(notebook, timeout=200, resources={"metadata": {"path": str(folder)}}).execute()
+    return notebook
+
+
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["01_first_submission", "02_reconstruction"])
 def test_a_starter_notebook_reaches_the_board(site: Client, tmp_path: Path, name: str) -> None:
-    # Given the notebook as it is shipped (with less training: what is tested is that it works)
-    notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
-    for cell in notebook.cells:
-        cell.source = cell.source.replace("SECONDS = 45 ", "SECONDS = 3 ")
-    # When all its cells are run
-    folder = tmp_path / "work"
-    folder.mkdir()
-    NotebookClient(notebook, timeout=200, resources={"metadata": {"path": str(folder)}}).execute()
+    # When all cells of the notebook are run
+    notebook = execute(name, tmp_path / "work", "SECONDS = 3 ")
     # Then the team is on the board, with a score that is better than doing nothing (26 dB)
     board = site.leaderboard("task1")
     assert [row.team_name for row in board.rows] == ["team_awesome"]
@@ -129,6 +152,26 @@ def test_a_starter_notebook_reaches_the_board(site: Client, tmp_path: Path, name
     assert shown
     assert all("team_awesome" in data["text/plain"] for data in shown if "board" in data["text/plain"])
     assert all(data["text/html"] for data in shown)
+
+
+@pytest.mark.timeout(300)
+def test_the_notebook_on_depth_submits_a_model_and_a_quantised_one_that_ranks_better(
+    site: Client, tmp_path: Path
+) -> None:
+    # When all cells are run
+    notebook = execute("03_depth", tmp_path / "work", "SECONDS = 8 ")
+    # Then the board has the second of its two submissions, which is smaller and scores higher
+    first, second = sorted(site.submissions("task2"), key=lambda each: each.submitted_at)
+    assert (first.filename, second.filename) == ("model.onnx", "model_int8.onnx")
+    assert first.state == second.state == "EVALUATED"
+    assert second.score > first.score > 0
+    assert second.size < 0.5 * first.size
+    [row] = site.leaderboard("task2").rows
+    assert (row.team_name, row.submission_id) == ("team_awesome", second.id)
+    # And the rehearsal, the result and the board are shown in words too
+    said = "\n".join(data["text/plain"] for cell in notebook.cells for data in bundles(cell))
+    assert "DryRun of task2" in said
+    assert "team_awesome" in said
 
 
 def bundles(cell: Any) -> list[dict[str, Any]]:
