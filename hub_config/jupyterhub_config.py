@@ -3,7 +3,9 @@
 from typing import Any
 
 from hub_config.authenticator import GoatAuthenticator
+from hub_config.members import USER_SCOPES, user_redirect
 from hub_config.plan import PACKAGE, SERVICE, Plan
+from hub_config.singleuser.sessions import BELIEVED_S
 from scoring_service.settings import Settings
 
 if Settings.from_env().hub_isolation == "docker":
@@ -30,15 +32,21 @@ c.JupyterHub.cleanup_proxy = False
 c.JupyterHub.last_activity_interval = 5
 c.JupyterHub.log_level = "WARN"
 c.JupyterHub.template_paths = [str(PACKAGE / "templates")]
-c.JupyterHub.template_vars = {"goat_service": SERVICE}
+c.JupyterHub.template_vars = {"goat_service": SERVICE, "goat_personal": plan.personal}
 
 # Who may log in: whoever the scoring service knows.
 c.JupyterHub.authenticator_class = GoatAuthenticator
 c.GoatAuthenticator.service_url = plan.service_url
 c.GoatAuthenticator.service_token = plan.secret("service_token")
+c.GoatAuthenticator.personal = plan.personal
 c.GoatAuthenticator.allow_all = True
 c.GoatAuthenticator.manage_groups = True
+c.GoatAuthenticator.manage_roles = plan.personal
 c.GoatAuthenticator.enable_auth_state = False
+# Who was removed is out after this and as much again in the team's server.
+c.GoatAuthenticator.auth_refresh_age = BELIEVED_S
+c.GoatAuthenticator.auth_refresh_strict = True
+c.JupyterHub.user_redirect_hook = user_redirect
 
 # A server per team.
 c.JupyterHub.spawner_class = Chosen
@@ -64,7 +72,7 @@ c.JupyterHub.services = [
     {"name": "culler", "api_token": plan.secret("culler_token"), "display": False},
 ]
 c.JupyterHub.load_roles = [
-    {"name": "user", "scopes": ["self", f"access:services!service={SERVICE}"]},
+    {"name": "user", "scopes": USER_SCOPES},
     {
         "name": "server",
         "scopes": [

@@ -93,6 +93,11 @@ class Plan:
         return f"http://{_bracketed(host)}:{self.settings.api_port}"
 
     @property
+    def personal(self) -> bool:
+        """Whether people log in as themselves and share their team's server."""
+        return self.settings.hub_logins == "personal"
+
+    @property
     def notebooks(self) -> Path | None:
         """Folder of starter notebooks, if there is one."""
         named = self.settings.hub_notebooks
@@ -157,7 +162,10 @@ class Plan:
         return [*command, "--"]
 
     def jupyter_config(self) -> list[str]:
-        """Folders of Jupyter's configuration inside a team's server; the first wins."""
+        """Folders of Jupyter's configuration inside a team's server; the first wins.
+
+        jupyter-collaboration is always installed, and ``alone`` turns every part of it off.
+        """
         together = self.settings.hub_collaboration
         return [*([] if together else [str(SINGLEUSER / "alone")]), str(SINGLEUSER)]
 

@@ -77,8 +77,6 @@ class TeamSpawner(LocalProcessSpawner):
                 MARK: home,
             }
         )
-        if self.plan.settings.hub_collaboration:
-            env["GOAT_HUB_COLLABORATION"] = "1"
         env.pop("VIRTUAL_ENV", None)
         return env
 

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 MINIMUM_KEY_BYTES = 32
 ISOLATIONS = ("auto", "user", "bubblewrap", "docker", "none")
+LOGINS = ("team", "personal")
 SWITCH = ("1", "true", "yes", "0", "false", "no")
 
 
@@ -47,6 +48,9 @@ class Settings:
     hub_isolation: str = "auto"
     """``GOAT_HUB_ISOLATION``: ``user``, ``bubblewrap``, ``docker``, ``none``, or ``auto``: the best of what
     is possible on this machine (never ``docker``, which the compose file sets)."""
+    hub_logins: str = "team"
+    """``GOAT_HUB_LOGINS``: ``team``: a team's people share its login; ``personal``: each logs in with an
+    account of their own and enters the team's server."""
     hub_uid_base: int = 20000
     """``GOAT_HUB_UID_BASE``: teams' servers run as users of numbers from here on, when started by root."""
     hub_memory: int = 4 << 30
@@ -56,7 +60,7 @@ class Settings:
     hub_idle_hours: float = 12.0
     """``GOAT_HUB_IDLE_HOURS``: a team's server without activity for so long is stopped; 0 is never."""
     hub_collaboration: bool = False
-    """``GOAT_HUB_COLLABORATION``: several people in one notebook at once (needs jupyter-collaboration)."""
+    """``GOAT_HUB_COLLABORATION``: several people in one notebook at once."""
     hub_notebooks: str = ""
     """``GOAT_HUB_NOTEBOOKS``: folder of starter notebooks; default is the project's ``notebooks``."""
     hub_api_url: str = ""
@@ -230,6 +234,7 @@ _VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("hub_host", "GOAT_HUB_HOST", str),
     ("hub_internal_port", "GOAT_HUB_INTERNAL_PORT", _port),
     ("hub_isolation", "GOAT_HUB_ISOLATION", lambda raw: _one_of(raw, ISOLATIONS)),
+    ("hub_logins", "GOAT_HUB_LOGINS", lambda raw: _one_of(raw, LOGINS)),
     ("hub_uid_base", "GOAT_HUB_UID_BASE", _at_least(1000, int)),
     ("hub_memory", "GOAT_HUB_MEMORY", _at_least(0, int)),
     ("hub_processes", "GOAT_HUB_PROCESSES", _at_least(0, int)),

@@ -17,7 +17,6 @@ compile() { # compile <output> <arguments...>
 # The largest set first; the others take their versions from it, so that one environment serves all.
 compile requirements/test.txt pyproject.toml requirements/notebook.in --extra server --extra sample --extra hub --extra docker --group test --group dev
 compile requirements/hub.txt pyproject.toml --extra server --extra sample --extra hub --constraint requirements/test.txt
-compile requirements/collaboration.txt pyproject.toml --extra hub --extra collaboration --constraint requirements/hub.txt
 compile requirements/docker.txt pyproject.toml --extra hub --extra docker --constraint requirements/test.txt
 compile requirements/server.txt pyproject.toml --extra server --extra sample --constraint requirements/test.txt
 compile requirements/cpu.txt pyproject.toml --extra cpu --constraint requirements/test.txt

@@ -26,11 +26,6 @@ def plan_of(settings: Settings) -> Plan:
             "The hub is not installed in this environment. `make up` installs it; "
             "`goat-server up --no-hub` runs the scoring service alone."
         )
-    if settings.hub_collaboration and importlib.util.find_spec("jupyter_collaboration") is None:
-        raise Refused(
-            "GOAT_HUB_COLLABORATION needs jupyter-collaboration, which is not installed here: "
-            "docs/hub.md, 'Several people in a team', has the command."
-        )
     plan = Plan(settings)
     if plan.in_containers:
         raise Refused(

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from goat.client import Client
+from hub_config.plan import SINGLEUSER
 from scoring_service.services import Services
 from tests.browser.chromium import artefacts, chromium
 from tests.browser.hackathon import Hackathon, hackathon
@@ -126,6 +127,7 @@ def lab(site: Hackathon, tmp_path: Path, browser: Any) -> Iterator[Lab]:
         "HOME": str(tmp_path / "home"),
         "GOAT_CACHE": str(tmp_path / "cache"),
         "JUPYTER_PREFER_ENV_PATH": "1",
+        "JUPYTER_CONFIG_PATH": str(SINGLEUSER / "alone"),  # one person, as in a team's server
     }
     options = (
         f"--ServerApp.port={port}",

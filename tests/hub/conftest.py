@@ -23,6 +23,19 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
+def personal() -> Iterator[Site]:
+    """The other kind of hub: people log in as themselves, and edit together."""
+    with tempfile.TemporaryDirectory(prefix="goat-hub-") as folder:
+        found = start(Path(folder).resolve(), GOAT_HUB_LOGINS="personal", GOAT_HUB_COLLABORATION="1")
+        try:
+            for team, name in ((TEAM_A, "ada"), (TEAM_A, "grace"), (TEAM_B, "Bob")):
+                found.add_member(team, name)
+            yield found
+        finally:
+            found.close()
+
+
+@pytest.fixture(scope="session")
 def team_a(site: Site) -> Visitor:
     visitor = site.visitor(TEAM_A)
     visitor.start_server()

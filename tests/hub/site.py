@@ -21,6 +21,8 @@ COMMAND = [sys.executable, "-m", "scoring_service", "up"]
 MEMORY = 1_500_000_000  # of each team: more than it needs, and less than the machine has
 ADMIN, TEAM_A, TEAM_B = "admin", "team_awesome", "Team-B"
 PASSWORDS = {ADMIN: "an organiser's word", TEAM_A: "team_a's own word", TEAM_B: "team_b's own word"}
+PERSON = "a person's own word"
+"""The password of every member."""
 
 
 def free_ports(count: int) -> int:
@@ -74,6 +76,21 @@ class Site:
         token = httpx.post(f"{self.service}/auth/login", json=body, timeout=30).json()["access_token"]
         headers = {"Authorization": f"Bearer {token}"}
         return httpx.request(method, f"{self.service}{path}", headers=headers, timeout=30, **options)  # type: ignore[arg-type]
+
+    def add_member(self, team: str, name: str) -> None:
+        body = {"name": name, "password": PERSON}
+        reply = self.admin("POST", f"/admin/teams/{team}/members", json=body)
+        assert reply.status_code == 201, reply.text
+
+    def member(self, name: str, password: str = PERSON) -> Visitor:
+        """Somebody who is logged in with an account of their own, at the login page and no further."""
+        found = self.stranger()
+        found.http.follow_redirects = False
+        reply = found.log_in(name, password)
+        assert reply.status_code == 302, reply.text
+        found.http.follow_redirects = True
+        found.name = name.lower()
+        return found
 
     def processes_of_teams(self) -> list[int]:
         """Living processes that run as a team's user."""

@@ -73,6 +73,26 @@ class Visitor:
             **options,  # type: ignore[arg-type]
         )
 
+    def enter(self, page: str = "/hub/spawn") -> httpx.Response:
+        """Open a page of the hub as a browser does, until it led into a server; that server's page."""
+        began = time.monotonic()
+        while True:
+            reply = self.http.get(page, headers=NAVIGATION)
+            if reply.url.path.startswith("/user/") and reply.status_code == 200:
+                return reply
+            assert time.monotonic() - began < START_WITHIN_S, (
+                reply.url,
+                reply.status_code,
+                reply.text[-999:],
+            )
+            time.sleep(0.3)
+
+    def work_in(self, team: str) -> None:
+        """Take a token of one's own, and use it in a team's server from here on."""
+        reply = self.api("POST", f"/users/{self.name}/tokens", json={"note": "test"})
+        assert reply.status_code == 201, reply.text
+        self.token, self.name = reply.json()["token"], team
+
     def kernel(self) -> Kernel:
         reply = self.server("POST", "/api/kernels", json={"name": "python3"})
         assert reply.status_code == 201, reply.text
@@ -136,3 +156,4 @@ class Kernel:
 
     def close(self) -> None:
         self._socket.close()
+        self._socket.shutdown()  # also where the other side was first

@@ -1,0 +1,1 @@
+"""What runs inside a team's server: Jupyter's configuration there, and our server extension."""
