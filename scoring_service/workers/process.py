@@ -45,7 +45,9 @@ class WorkerProcess:
         settings = services.settings
         self._equipment = equip(lane, settings.gpu_device, settings.gpu_memory_fraction)
         self._server = ForkServer([*_kind_modules(), *self._equipment.preload], self._equipment.environment)
-        self._evaluator = Evaluator(services, self._server, worker=self.id, equipment=self._equipment)
+        self._evaluator = Evaluator(
+            services, self._server, worker=self.id, lane=lane, equipment=self._equipment
+        )
         self._stopping = threading.Event()
 
     def stop(self) -> None:

@@ -22,7 +22,7 @@ import redis
 
 from goat import records
 from scoring_service.services import Services, build_services
-from scoring_service.submissions.lifecycle import Lifecycle
+from scoring_service.settings import Settings
 from scoring_service.teams.identity import Identity
 from scoring_service.workers.doorbell import DramatiqDoorbell, RedisChanges
 from scoring_service.workers.process import WorkerProcess
@@ -80,13 +80,19 @@ class QueueServer:
         self.process.wait()
 
 
-@pytest.fixture
-def queue() -> Iterator[QueueServer]:
+@contextlib.contextmanager
+def running_queue() -> Iterator[QueueServer]:
     server = QueueServer(Path(tempfile.mkdtemp(prefix="goat-q-")))
     server.start()
     yield server
     server.kill()
     shutil.rmtree(server.folder)
+
+
+@pytest.fixture
+def queue() -> Iterator[QueueServer]:
+    with running_queue() as server:
+        yield server
 
 
 @dataclass
@@ -191,18 +197,24 @@ class Restarter:
         return self._process.wait(PATIENCE_S)
 
 
+@contextlib.contextmanager
+def crew_on(settings: Settings, folder: Path, queue: QueueServer) -> Iterator[Crew]:
+    """A crew of which nobody works yet, on the queue server. Leases are short."""
+    settings = replace(settings, redis_url=queue.url, lease_seconds=2.0)
+    bell, changes = DramatiqDoorbell(queue.url), RedisChanges(queue.url)
+    services = build_services(settings, doorbell=bell, changes=changes)
+    crew = Crew(World(services, folder), queue)
+    yield crew
+    crew.stop()
+    bell.close()
+    changes.close()
+    services.db.dispose()
+
+
 @pytest.fixture
 def crew(sqlite_world: World, queue: QueueServer, tmp_path: Path) -> Iterator[Crew]:
-    """Nobody works yet. Leases are short."""
+    """A crew whose ``task1`` is of the scripted kind."""
     with scripted.installed(tmp_path / "site"):
         sqlite_world.apply(kind="scripted", config={}, limits={"at_once": None, "per_hour": None})
-        settings = replace(sqlite_world.services.settings, redis_url=queue.url, lease_seconds=2.0)
-        bell, changes = DramatiqDoorbell(queue.url), RedisChanges(queue.url)
-        services = build_services(settings, doorbell=bell, changes=changes)
-        assert isinstance(services.lifecycle, Lifecycle)
-        crew = Crew(World(services, sqlite_world.folder), queue)
-        yield crew
-        crew.stop()
-        bell.close()
-        changes.close()
-        services.db.dispose()
+        with crew_on(sqlite_world.services.settings, sqlite_world.folder, queue) as crew:
+            yield crew

@@ -4,10 +4,12 @@ its verdict and a sentence, and the worker goes on with the next as if nothing h
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import psutil
@@ -21,7 +23,15 @@ from scoring_service.submissions.repository import current_evaluation
 from scoring_service.teams.identity import Identity
 from tests.goat import onnx_models as models
 from tests.goat.kinds.onnx_challenges import SETTINGS, make_challenge
-from tests.scoring_service.workers.conftest import PATIENCE_S, Crew, Restarter, wait_until
+from tests.scoring_service.conftest import settings_for
+from tests.scoring_service.workers.conftest import (
+    PATIENCE_S,
+    Crew,
+    Restarter,
+    crew_on,
+    running_queue,
+    wait_until,
+)
 
 MAX_BYTES = 100_000_000
 TIME_LIMIT_S = 10.0
@@ -69,22 +79,39 @@ class Lab:
         return children()[0]
 
 
+@pytest.fixture(scope="module")
+def shared(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Crew, Restarter]]:
+    """A challenge for models with one worker process, for all tests of this file: it takes seconds to start,
+    and has to live through all of them."""
+    root = tmp_path_factory.mktemp("models")
+    (root / "home").mkdir(mode=0o700)
+    (root / "event").mkdir()
+    shutil.copy(sqlite_template, root / "home" / "goat.sqlite3")
+    settings = settings_for(root / "home", f"sqlite:///{root / 'home' / 'goat.sqlite3'}")
+    make_challenge(root / "event" / "scenes")
+    with running_queue() as queue, crew_on(settings, root / "event", queue) as crew:
+        crew.world.apply(
+            kind="onnx_inference",
+            config=SETTINGS | {"time_limit_s": TIME_LIMIT_S, "memory_mb": 1000},
+            data="./scenes",
+            max_bytes=MAX_BYTES,
+            limits={"at_once": None, "per_hour": None, "rejections_per_hour": None},
+        )
+        crew.sweep()
+        worker = Restarter(crew, root / "site", "cpu")
+        wait_until(lambda: crew.alive("cpu"), "the worker")
+        yield crew, worker
+        assert worker.end() == 0
+        assert list((root / "home" / "scratch").iterdir()) == []
+
+
 @pytest.fixture
-def lab(crew: Crew, tmp_path: Path) -> Iterator[Lab]:
-    settings = SETTINGS | {"time_limit_s": TIME_LIMIT_S, "memory_mb": 1000}
-    make_challenge(crew.world.folder / "scenes")
-    crew.world.apply(
-        kind="onnx_inference",
-        config=settings,
-        data="./scenes",
-        max_bytes=MAX_BYTES,
-        limits={"at_once": None, "per_hour": None, "rejections_per_hour": None},
-    )
-    crew.sweep()
-    worker = Restarter(crew, tmp_path / "site", "cpu")
-    wait_until(lambda: crew.alive("cpu"), "the worker")
-    yield Lab(crew, crew.world.team(), worker)
-    assert worker.end() == 0
+def lab(shared: tuple[Crew, Restarter]) -> Lab:
+    """The challenge with a team that has submitted nothing yet."""
+    crew, worker = shared
+    return Lab(crew, crew.world.team(f"team_{token_hex(4)}"), worker)
 
 
 BAD: dict[str, tuple[Callable[[], ModelProto | bytes], str]] = {
@@ -106,7 +133,7 @@ BAD: dict[str, tuple[Callable[[], ModelProto | bytes], str]] = {
     "an endless loop": (models.endless, "time_limit"),
     "NaN": (models.not_a_number, "non_finite"),
     "random answers": (models.random_answers, "non_deterministic"),
-    "an operator without code": (models.unsupported, "not_supported"),
+    "an operator that takes no such type": (models.unsupported, "load_failed"),
 }
 
 
@@ -124,14 +151,14 @@ def test_a_model_is_scored_and_everything_that_was_measured_is_kept(lab: Lab) ->
     assert (found.machine["threads"], found.machine["batch_size"]) == (1, 4)
     assert found.machine["cores"] == os.cpu_count()
     assert lab.row(submission).lane == "cpu"
-    row = lab.crew.services.leaderboard.board("task1", None).rows[0]
+    board = lab.crew.services.leaderboard.board("task1", None)
+    (row,) = (row for row in board.rows if row.submission_id == submission)
     assert row.metrics == {name: done.metrics[name] for name in ("accuracy", "latency_ms", "size_mb")}
 
 
 def test_every_bad_model_gets_its_verdict_and_the_worker_takes_the_next(lab: Lab) -> None:
     # Given a worker, and in its queue an honest model after every bad one
-    wait_until(lambda: not lab.crew.services.submissions.queue().length)
-    started_with = lab.worker.pid
+    starts, pid = lab.worker.starts, lab.worker.pid
     pairs = []
     for number, (model, _) in enumerate(BAD.values()):
         pairs.append((lab.submit(model()), lab.submit(models.scaled(1.0 + number / 100))))
@@ -150,7 +177,7 @@ def test_every_bad_model_gets_its_verdict_and_the_worker_takes_the_next(lab: Lab
         assert scored.started_at is not None
         assert refused.finished_at <= scored.started_at
         print(f"{name}: next after {(scored.started_at - refused.finished_at).total_seconds():.3f} s")
-    assert (lab.worker.starts, lab.worker.pid) == (1, started_with)
+    assert (lab.worker.starts, lab.worker.pid) == (starts, pid)
     workers = {lab.row(submission).worker for pair in pairs for submission in pair}
     assert len(workers) == 1
 
@@ -158,14 +185,14 @@ def test_every_bad_model_gets_its_verdict_and_the_worker_takes_the_next(lab: Lab
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS])
 def test_a_model_that_crashes_its_process_is_told_so(lab: Lab, number: signal.Signals) -> None:
     # Given a model whose process dies as in a fault of the runtime
-    submission = lab.submit(models.endless())
+    pid, submission = lab.worker.pid, lab.submit(models.endless())
     lab.wait(submission, "RUNNING")
     lab.child().send_signal(number)
     # Then that is its verdict, and the worker takes the next
     done = lab.wait(submission)
     assert (done.state, done.error_code) == ("REJECTED", "model_crashed")
     assert lab.wait(lab.submit(models.good())).state == "EVALUATED"
-    assert lab.worker.starts == 1
+    assert lab.worker.pid == pid
 
 
 def test_a_running_model_is_cancelled_and_the_next_one_starts(lab: Lab) -> None:
@@ -183,15 +210,18 @@ def test_a_killed_workers_model_is_run_again_by_the_next_and_scored_once(lab: La
     # Given a worker in the middle of a model that takes a while
     submission = lab.submit(models.slow(4000))
     lab.wait(submission, "RUNNING")
-    child = lab.child()
+    starts, child = lab.worker.starts, lab.child()
     # When it is killed
     os.kill(lab.worker.pid, signal.SIGKILL)
-    # Then another one does it, and neither the first's child nor its folder of answers disturbs
+    # Then another one does it, and of the first neither its child nor its folder of answers stays
     done = lab.wait(submission)
     assert (done.state, done.attempt, done.run_no) == ("EVALUATED", 2, 1)
     _, alive = psutil.wait_procs([child], timeout=PATIENCE_S)
     assert alive == []
-    assert lab.worker.starts == 2
+    assert lab.worker.starts == starts + 1
+    folders = list((lab.crew.services.settings.home / "scratch").iterdir())
+    assert len(folders) == 1
+    assert list(folders[0].iterdir()) == []
 
 
 def test_one_byte_too_many_is_refused_before_anything_is_stored(lab: Lab) -> None:
