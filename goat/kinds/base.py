@@ -36,6 +36,9 @@ T = TypeVar("T")
 PUBLISHED_PARTS: tuple[str, ...] = ("sample", "eval")
 HIDDEN_PARTS: tuple[str, ...] = ("public", "private")
 
+DEFAULT_LANE = "short"
+"""Of kinds whose jobs only read files."""
+
 Device = Literal["cpu", "gpu"]
 
 
@@ -148,7 +151,7 @@ class Kind(ABC):
 
     def lane(self, config: Any) -> str:
         """Queue that its jobs wait in, unless the event names another."""
-        return "short"
+        return DEFAULT_LANE
 
     def local_runner(self) -> Runner:
         """What runs an evaluation on a participant's own machine."""

@@ -17,7 +17,6 @@ import sys
 import tempfile
 from collections.abc import Callable
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
@@ -25,13 +24,14 @@ import msgspec
 
 from goat.errors import Problem, Rejection
 from goat.kinds.base import Device, Limits
+from goat.kinds.onnx.runtime import installed
 
 T = TypeVar("T")
 
 _NVIDIA = "/proc/driver/nvidia/version"
 
 
-class _Reply(msgspec.Struct):
+class _Reply(msgspec.Struct, omit_defaults=True):
     """What the process leaves behind: exactly one of the three is set."""
 
     result: msgspec.Raw = msgspec.Raw(b"")
@@ -46,12 +46,8 @@ class LocalRunner:
 
     def device(self, wanted: Device) -> Device:
         """The device to use here for one that the challenge wants: a laptop without a GPU has a CPU."""
-        if wanted == "cpu":
-            return "cpu"
-        with contextlib.suppress(PackageNotFoundError):
-            version("onnxruntime-gpu")
-            return "gpu" if os.path.exists(_NVIDIA) or shutil.which("nvidia-smi") else "cpu"
-        return "cpu"
+        driver = os.path.exists(_NVIDIA) or shutil.which("nvidia-smi")
+        return "gpu" if wanted == "gpu" and installed("onnxruntime-gpu") and driver else "cpu"
 
     def call(self, function: Callable[..., T], *args: Any, limits: Limits) -> T:
         """See `goat.kinds.base.Runner`. The result is made of plain values, named tuples and dataclasses.

@@ -31,6 +31,7 @@ from goat.kinds.onnx.session import Job, Ran, run_model
 from goat.kinds.onnx.settings import Config, Options
 from goat.kinds.truth import CACHE, Truth
 from goat.readers.onnx_gate import inspect_model
+from goat.readers.onnx_rules import MAX_BATCH
 from goat.records import SPLITS_OF_MODE, Mode, Split
 
 NO_CHOICE = Options()
@@ -55,8 +56,10 @@ class OnnxInference(Kind):
         "goat.kinds.onnx_inference",
         "goat.kinds.settings",
         "goat.readers.onnx_gate",
+        "goat.readers.onnx_rules",
         "goat.readers.onnx_signature",
         "goat.readers.onnx_tensors",
+        "goat.readers.onnx_walk",
         "goat.scoring.formula",
         "goat.scoring.median",
         "goat.scoring.outputs",
@@ -175,7 +178,7 @@ def _run(runner: Runner, job: Job, config: Config) -> Ran:
     )
     try:
         ran = runner.call(run_model, job, limits=limits)
-        if not (1 <= ran.batch <= 32 and len(ran.seconds) == job.passes and _all_times(ran)):
+        if not (1 <= ran.batch <= MAX_BATCH and len(ran.seconds) == job.passes and _all_times(ran)):
             raise Rejection.of("crashed", "the child told times that make no sense")
     except Rejection as rejection:
         raise in_words_for_models(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from goat.errors import Problem
 from goat.readers.faults import printable, some
-from goat.readers.onnx_tensors import type_name
-
-MAX_BATCH: Final = 32
+from goat.readers.onnx_rules import MAX_BATCH
+from goat.readers.onnx_tensors import text_of, type_name
 
 _FLOAT, _FLOAT16, _DOUBLE = 1, 10, 11
 _ADVICE: Final = {
@@ -34,20 +33,21 @@ class Value:
 
 
 def value_of(info: Any) -> Value:
-    """A ValueInfoProto in plain values."""
+    """A ValueInfoProto in plain values. Raises UnicodeDecodeError for names that are no text."""
+    name = text_of(info.name)
     if info.type.WhichOneof("value") != "tensor_type":
-        return Value(info.name, None, None)
+        return Value(name, None, None)
     tensor = info.type.tensor_type
     if not tensor.HasField("shape"):
-        return Value(info.name, tensor.elem_type, None)
-    return Value(info.name, tensor.elem_type, tuple(_size(size) for size in tensor.shape.dim))
+        return Value(name, tensor.elem_type, None)
+    return Value(name, tensor.elem_type, tuple(_size(size) for size in tensor.shape.dim))
 
 
 def _size(dim: Any) -> int | str | None:
     which = dim.WhichOneof("value")
     if which == "dim_value":
         return int(dim.dim_value)
-    return str(dim.dim_param) or None if which == "dim_param" else None
+    return text_of(dim.dim_param) or None if which == "dim_param" else None
 
 
 def real_inputs(graph: Any) -> list[Any]:
@@ -83,7 +83,7 @@ def _value_problems(what: str, value: Value, wanted: tuple[int, ...]) -> Iterato
         yield Problem("wrong_dtype", f"{label} is {type_name(value.type)}, expected float32{advice}")
     if what == "input":
         yield from _input_shape_problems(label, value.dims, wanted)
-    elif value.dims is not None and not any(_may_be(value.dims, shape) for shape in output_forms(wanted)):
+    elif value.dims is not None and not _may_answer(value.dims, wanted):
         yield Problem(
             "signature_mismatch",
             f"{label} has shape {shape_text(value.dims, batch=False)}, expected {shape_text(wanted)}",
@@ -123,21 +123,25 @@ def _input_shape_problems(
         )
 
 
-def output_forms(wanted: tuple[int, ...]) -> list[tuple[int, ...]]:
-    """Shapes of one sample's answer that mean the same: an axis of one channel may be left out or in.
+def same_answer(shape: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether a sample's answer of one shape can stand for the other: axes of size one do not count.
 
-    >>> output_forms((1, 96, 96)), output_forms((1000,))
-    ([(1, 96, 96), (96, 96)], [(1000,)])
+    >>> same_answer((96, 96), (1, 96, 96)), same_answer((1000, 1, 1), (1000,)), same_answer((2, 3), (3, 2))
+    (True, True, False)
     """
-    if len(wanted) == 3 and wanted[0] == 1:
-        return [wanted, wanted[1:]]
-    return [wanted, (1, *wanted)] if len(wanted) == 2 else [wanted]
+    return [size for size in shape if size != 1] == [size for size in wanted if size != 1]
 
 
 def _may_be(dims: tuple[int | str | None, ...], wanted: tuple[int, ...]) -> bool:
     return len(dims) == len(wanted) + 1 and all(
         size == expected or not isinstance(size, int) for size, expected in zip(dims[1:], wanted, strict=True)
     )
+
+
+def _may_answer(dims: tuple[int | str | None, ...], wanted: tuple[int, ...]) -> bool:
+    """Sizes that the file leaves open show when the model runs."""
+    sizes = [size for size in dims[1:] if isinstance(size, int)]
+    return len(sizes) != len(dims[1:]) or (len(dims) > 1 and same_answer(sizes, wanted))
 
 
 def shape_text(dims: tuple[int | str | None, ...], *, batch: bool = True) -> str:

@@ -43,6 +43,14 @@ _TYPES: Final[dict[int, tuple[str, int, str, float]]] = {
 _FIELDS: Final = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data", "string_data")
 
 
+def text_of(value: Any) -> str:
+    """A text field of a message; protobuf hands over bytes where the file's are no UTF-8.
+
+    Raises UnicodeDecodeError for those.
+    """
+    return value if isinstance(value, str) else bytes(value).decode()
+
+
 def type_name(element_type: int) -> str:
     """An element type in words, e.g. ``float16``."""
     known = _TYPES.get(element_type)

@@ -18,11 +18,14 @@ def command(lane: str) -> None:
     from scoring_service.settings import Settings
     from scoring_service.workers.connect import connected_services
     from scoring_service.workers.process import WorkerProcess
+    from scoring_service.workers.scratch import Scratch
 
     log_to_stderr()
     try:
-        process = WorkerProcess(connected_services(Settings.from_env()), lane)
+        settings = Settings.from_env()
+        process = WorkerProcess(connected_services(settings), lane)
+        on_stop(process.stop)
+        with Scratch(settings.home / "scratch"):
+            process.run()
     except RuntimeMissing as missing:
         raise click.ClickException(str(missing)) from missing
-    on_stop(process.stop)
-    process.run()

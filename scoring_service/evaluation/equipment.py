@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from goat.errors import MissingPackage
+from goat.kinds.base import Device
 from goat.kinds.onnx.runtime import installed, require_runtime
 
 MODEL_LANES = ("cpu", "gpu")
@@ -38,6 +39,8 @@ class Gpu:
 class Equipment:
     """What a worker's fork server and children get for their lane."""
 
+    device: Device | None = None
+    """Where its models run; None for lanes that read files."""
     preload: tuple[str, ...] = ()
     """Modules to have imported."""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -102,14 +105,15 @@ def equip(lane: str, device: str, memory_fraction: float) -> Equipment:
     _require_packages(lane)
     environment = {"ORT_DISABLE_TELEMETRY": "1"}
     if lane == "cpu":
-        return Equipment(preload=PRELOAD, environment=environment)
+        return Equipment(device="cpu", preload=PRELOAD, environment=environment)
     gpu = chosen_gpu(device)
     # By its id, and without a cache of compiled kernels: a child writes no file. Where the libraries of
     # CUDA lie is the machine's affair.
     environment |= {"CUDA_VISIBLE_DEVICES": gpu.id, "CUDA_CACHE_DISABLE": "1"}
     environment |= {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
     return Equipment(
-        preload=PRELOAD,
+        device="gpu",
+        preload=(*PRELOAD, "scoring_service.evaluation.cuda"),
         environment=environment,
         gpu_memory_bytes=int(gpu.memory_bytes * memory_fraction),
         machine={"gpu": gpu.name, "gpu_id": gpu.id, "gpu_memory_bytes": gpu.memory_bytes},

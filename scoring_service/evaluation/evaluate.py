@@ -46,12 +46,15 @@ class Evaluator:
         server: ForkServer,
         *,
         worker: str,
+        lane: str | None = None,
         equipment: Equipment = READS_FILES,
     ) -> None:
+        """``lane``: take submissions of this lane only; None for any."""
         self._services = services
         self._lifecycle = services.lifecycle
         self._server = server
         self._worker = worker
+        self._lane = lane
         self._equipment = equipment
         self._shutting_down = threading.Event()
         self._stop = threading.Event()
@@ -67,7 +70,7 @@ class Evaluator:
             if self._shutting_down.is_set():
                 return
             self._stop.clear()
-            claim = self._lifecycle.claim(self._worker, submission_id)
+            claim = self._lifecycle.claim(self._worker, submission_id, self._lane)
             if claim is not None:
                 self._work_on(claim)
         except Exception:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, select, update
 from sqlalchemy.orm import Session
 
 from goat.errors import NotFound
-from scoring_service.models import Challenge, Event, Submission
+from scoring_service.models import IS_QUEUED, Challenge, Event, Outbox, Submission
 
 
 def event_by_slug(session: Session, slug: str) -> Event:
@@ -69,6 +69,21 @@ def events(session: Session) -> Sequence[Event]:
 
 def submission_count(session: Session, challenge_id: str) -> int:
     return session.scalar(select(func.count()).where(Submission.challenge_id == challenge_id)) or 0
+
+
+def move_waiting(session: Session, challenge_id: str, lane: str) -> int:
+    """Have a challenge's waiting submissions wait in that lane; returns how many moved."""
+    moved = list(
+        session.scalars(
+            select(Submission.id).where(
+                Submission.challenge_id == challenge_id, IS_QUEUED, Submission.lane != lane
+            )
+        )
+    )
+    for table, column in ((Submission, Submission.id), (Outbox, Outbox.submission_id)):
+        statement = update(table).where(column.in_(moved)).values(lane=lane)
+        session.execute(statement.execution_options(synchronize_session=False))
+    return len(moved)
 
 
 def board_versions(session: Session) -> dict[str, int]:

@@ -17,7 +17,7 @@ from scoring_service.db import Database, Session
 from scoring_service.events import repository
 from scoring_service.events.dataset import import_data
 from scoring_service.events.spec import ChallengeSpec, EventSpec, end_of, load, start_of
-from scoring_service.events.state import is_frozen
+from scoring_service.events.state import is_frozen, lane_of
 from scoring_service.leaderboard import standings
 from scoring_service.models import Challenge, Event
 from scoring_service.ports import Changes
@@ -208,6 +208,9 @@ class EventService:
         session.flush()
         standings.recompute_challenge(session, row.id, self.db.clock.now())
         actions = [f"updated challenge {slug}: {', '.join(changed)}"]
+        if moved := repository.move_waiting(session, row.id, lane_of(row)):
+            # Announced in the new lane by the sweeper; messages in the old one mean nothing any more.
+            actions.append(f"{moved} waiting submissions of {slug} moved to the lane {lane_of(row)}")
         if scored and {"scorer_digest", "data_version"} & set(changed):
             actions.append(f"challenge {slug} scores differently now: run goat-server rejudge {slug}")
         return actions

@@ -17,7 +17,7 @@ import msgspec
 import yaml
 
 from goat.errors import Invalid
-from goat.kinds.base import get_kind, parse_config
+from goat.kinds.base import DEFAULT_LANE, get_kind, parse_config
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 RESERVED_CHALLENGES = frozenset({"combined", "queue"})
@@ -153,10 +153,17 @@ def _challenge_faults(challenge: ChallengeSpec, timezone: str) -> list[str]:
         faults.append(f"opens, deadline and freeze are ISO dates or times such as 2027-05-01T18:00: {error}")
     try:
         kind = get_kind(challenge.kind)
-        faults += kind.validate(parse_config(kind, challenge.config))
+        config = parse_config(kind, challenge.config)
+        faults += kind.validate(config) or _lane_faults(challenge, kind.lane(config))
     except Invalid as error:
         faults.append(str(error))
     return faults
+
+
+def _lane_faults(challenge: ChallengeSpec, own: str) -> list[str]:
+    if challenge.lane in (None, own) or own == DEFAULT_LANE:
+        return []
+    return [f"lane: its jobs need the workers of the lane {own}, which have what models need; leave lane out"]
 
 
 def _number_faults(challenge: ChallengeSpec) -> list[str]:

@@ -71,11 +71,12 @@ class Lifecycle:
     changes: Changes
     lease_seconds: float
 
-    def claim(self, worker: str, submission_id: str) -> Claim | None:
-        """Take a waiting submission; None if it does not wait (any more). The attempt counts from here."""
+    def claim(self, worker: str, submission_id: str, lane: str | None = None) -> Claim | None:
+        """Take a waiting submission; None if it does not wait (any more), or not in that lane: a message
+        may be older than a change of the challenge's settings. The attempt counts from here."""
         with self.db.write() as session:
             row = repository.find(session, submission_id)
-            if row is None or row[0].state != "QUEUED":
+            if row is None or row[0].state != "QUEUED" or lane not in (None, row[0].lane):
                 return None
             submission, challenge, event = row[0], row[1], row[2]
             now = self.db.clock.now()

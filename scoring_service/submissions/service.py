@@ -162,19 +162,21 @@ class SubmissionService:
                 if row is None:
                     raise NotFound(f"There is no submission {submission_id[:40]}.")
                 chosen: Sequence[Submission] = [row[0]] if row[0].state != "RUNNING" else []
+                found = row[1]
             else:
                 found, _ = find_challenge(session, challenge or "", self.default_event)
                 chosen = repository.to_rejudge(session, found.id)
-            queued = [s for s in chosen if self._queue_again(session, s, now)]
+            lane = lane_of(found)  # the settings may have changed since
+            queued = [s.id for s in chosen if self._queue_again(session, s, lane, now)]
             audit.note(
                 session, self.db.clock, actor, "rejudge", submission_id or challenge or "", count=len(queued)
             )
-        for submission in queued:
-            self.doorbell.ring(submission.lane, [submission.id])
+        for queued_id in queued:
+            self.doorbell.ring(lane, [queued_id])
         self.changes.announce()
         return len(queued)
 
-    def _queue_again(self, session: Session, submission: Submission, now: datetime) -> bool:
+    def _queue_again(self, session: Session, submission: Submission, lane: str, now: datetime) -> bool:
         if submission.state not in ("EVALUATED", "REJECTED", "FAILED", "RUNNING"):
             return False
         done = repository.transition(
@@ -186,12 +188,13 @@ class SubmissionService:
                 "state": "QUEUED",
                 "reason": submission.reason if submission.state == "RUNNING" else "rejudge",
                 "attempt_limit": submission.attempt + self.max_attempts,
+                "lane": lane,
                 "changed_at": now,
                 "lease_until": None,
             },
         )
         if done:
-            repository.put_outbox(session, submission.id, submission.lane, now)
+            repository.put_outbox(session, submission.id, lane, now)
         return done
 
     def _get(self, submission_id: str) -> records.Submission:

@@ -16,9 +16,10 @@ import dramatiq
 from dramatiq.worker import Worker
 
 from goat.kinds.base import get_kind, kinds
-from scoring_service.evaluation.equipment import equip
+from scoring_service.evaluation.canary import require_device
+from scoring_service.evaluation.equipment import RuntimeMissing, equip
 from scoring_service.evaluation.evaluate import Evaluator
-from scoring_service.evaluation.runner import ForkServer
+from scoring_service.evaluation.runner import ChildRunner, ForkServer, Stopped
 from scoring_service.services import Services
 from scoring_service.workers.broker import ACTOR, BellBroker
 
@@ -42,9 +43,11 @@ class WorkerProcess:
         self._lane = lane
         self.id = f"{lane}-{os.getpid()}-{token_hex(4)}"
         settings = services.settings
-        equipment = equip(lane, settings.gpu_device, settings.gpu_memory_fraction)
-        self._server = ForkServer([*_kind_modules(), *equipment.preload], equipment.environment)
-        self._evaluator = Evaluator(services, self._server, worker=self.id, equipment=equipment)
+        self._equipment = equip(lane, settings.gpu_device, settings.gpu_memory_fraction)
+        self._server = ForkServer([*_kind_modules(), *self._equipment.preload], self._equipment.environment)
+        self._evaluator = Evaluator(
+            services, self._server, worker=self.id, lane=lane, equipment=self._equipment
+        )
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -52,8 +55,18 @@ class WorkerProcess:
         self._stopping.set()
 
     def run(self) -> None:
-        """Work until `stop`."""
+        """Work until `stop`. Raises `RuntimeMissing` where the lane's device does not work."""
         self._server.start()
+        if self._equipment.device is not None:
+            memory = self._equipment.gpu_memory_bytes
+            runner = ChildRunner(self._server, self._stopping, gpu_memory_bytes=memory)
+            try:
+                require_device(runner, self._equipment.device)
+            except Stopped:
+                pass
+            except RuntimeMissing:
+                self._server.close()
+                raise
         broker = BellBroker(self._services.settings.redis_url)
         dramatiq.actor(broker=broker, actor_name=ACTOR, queue_name=self._lane)(self._evaluator.run)
         worker = Worker(broker, worker_timeout=IDLE_WAIT_MS, worker_threads=1)

@@ -11,6 +11,7 @@ import goat
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"httpx", "pandas", "plotly", "numpy", "torch", "rich", "msgspec", "ipywidgets", "click"}
+RUNTIME = {"onnx", "onnxruntime"}
 SERVER = {"fastapi", "starlette", "sqlalchemy", "dramatiq", "uvicorn", "alembic", "cv2", "redis", "torch"}
 
 BLOCKER = """
@@ -55,7 +56,7 @@ def test_importing_goat_loads_nothing_heavy() -> None:
 
     # Then nothing heavy came with it, so the import takes as long as a handful of small modules
     assert done.returncode == 0, done.stderr
-    assert set(done.stdout.split()) & HEAVY == set()
+    assert set(done.stdout.split()) & (HEAVY | RUNTIME) == set()
 
 
 def test_importing_goat_costs_less_than_starting_python() -> None:
@@ -99,6 +100,21 @@ def test_no_participant_module_imports_server_packages() -> None:
     loaded = set(done.stdout.split())
     assert loaded & (SERVER - {"cv2"}) == set()
     assert not loaded & {"scoring_service", "hub_config"}
+    assert not loaded & RUNTIME  # optional, and loaded where a model is read or run
+
+
+def test_the_api_process_never_loads_the_runtime_of_models() -> None:
+    # When the service's API is loaded with every kind, in a fresh interpreter
+    done = _python(
+        "import sys, scoring_service.main, scoring_service.doors.http.app\n"
+        "from goat.kinds.base import get_kind, kinds\n"
+        "print(*[get_kind(name).name for name in kinds()], *sys.modules)"
+    )
+
+    # Then what parses and runs models is not there: that is the children's business
+    assert done.returncode == 0, done.stderr
+    assert "onnx_inference" in done.stdout.split()
+    assert not {name.partition(".")[0] for name in done.stdout.split()} & RUNTIME
 
 
 def test_the_documented_names_work_in_either_order() -> None:

@@ -10,7 +10,9 @@ from goat.kinds.base import Device
 from goat.readers.faults import printable
 
 _MEMORY: Final = re.compile(
-    r"bad[ _]alloc|failed to allocate memory|out of memory|cannot allocate memory|available memory of", re.I
+    r"bad[ _]alloc|failed to allocate memory|out of memory|cannot allocate memory|available memory of|"
+    r"would require more than",
+    re.I,
 )
 _UNSUPPORTED: Final = re.compile(
     r"could not find an implementation|not a registered|no op registered|unsupported|not implemented|"

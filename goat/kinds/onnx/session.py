@@ -7,10 +7,12 @@ empty folder, so there is nothing beside it that it could open.
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import random
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -22,9 +24,10 @@ from goat.kinds.base import Device
 from goat.kinds.onnx.calls import Array, Call, prepare_call
 from goat.kinds.onnx.latency import measure
 from goat.kinds.onnx.refusals import load_refusal, run_refusal
-from goat.kinds.onnx.runtime import PROVIDERS, load_runtime
-from goat.readers.onnx_gate import ModelFacts, Rules, open_model
-from goat.readers.onnx_signature import output_forms, shape_text
+from goat.kinds.onnx.runtime import canary, load_runtime, open_session, require_provider
+from goat.readers.onnx_gate import ModelFacts, open_model
+from goat.readers.onnx_rules import Rules
+from goat.readers.onnx_signature import same_answer, shape_text
 from goat.readers.pt import read_pt
 
 TOLERANCE: Final = 1e-3
@@ -73,7 +76,11 @@ def run_model(job: Job) -> Ran:
     Raises `goat.errors.Rejection` with every problem that the gate finds, or with the first one that
     running shows.
     """
-    os.chdir(job.empty)
+    with contextlib.chdir(job.empty):
+        return _run(job)
+
+
+def _run(job: Job) -> Ran:
     clock = _Stages()
     facts, content = open_model(Path(job.model), job.rules)
     if facts.problems:
@@ -84,42 +91,30 @@ def run_model(job: Job) -> Ran:
     del content
     clock.lap("load")
     work = _Work(session, facts, batch, job)
-    try:
-        work.answer_all()
-        clock.lap("answer")
-        seconds = measure(work, warm_up=job.warm_up, passes=job.passes)
-    except Rejection:
-        raise
-    except Exception as error:  # whatever the runtime raises
-        raise run_refusal(error, batch) from error
+    work.answer_all()
+    clock.lap("answer")
+    seconds = measure(work, warm_up=job.warm_up, passes=job.passes)
     clock.lap("measure")
     return Ran(batch, seconds, session.get_providers()[0], load_runtime().__version__, clock.seconds)
 
 
 def _load(content: bytes, facts: ModelFacts, batch: int, job: Job) -> Any:
-    runtime = load_runtime()
-    options = runtime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = job.threads
-    options.inter_op_num_threads = 1
-    # Bytes that are a valid message and a valid file of the other format at once get judged as a message.
-    options.add_session_config_entry("session.load_model_format", "ONNX")
-    if facts.batch_name:
-        # It never changes here, and a known batch lets the runtime compute shapes once, while it loads.
-        options.add_free_dimension_override_by_name(facts.batch_name, batch)
-    provider: Any = PROVIDERS[job.device]
-    if job.device == "gpu":
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-        bound = {"gpu_mem_limit": str(job.gpu_memory_bytes)} if job.gpu_memory_bytes else {}
-        provider = (provider, {"device_id": "0", "arena_extend_strategy": "kSameAsRequested", **bound})
+    def load(what: bytes) -> Any:
+        return open_session(
+            what,
+            job.device,
+            threads=job.threads,
+            gpu_memory_bytes=job.gpu_memory_bytes,
+            # It never changes here, and with a known batch shapes are computed once, while loading.
+            sizes={facts.batch_name: batch} if facts.batch_name else {},
+        )
+
+    require_provider(job.device)
     try:
-        session = runtime.InferenceSession(content, sess_options=options, providers=[provider])
+        return load(content)
     except Exception as error:  # whatever the runtime raises
+        load(canary())  # raises where the machine is at fault: that must be nobody's verdict
         raise load_refusal(error, job.device) from error
-    if session.get_providers()[0] != PROVIDERS[job.device]:
-        # Ours, not the participant's: the number of another device must never be published.
-        raise RuntimeError(f"{PROVIDERS[job.device]} is not there; got {session.get_providers()}")
-    return session
 
 
 class _Work:
@@ -137,14 +132,15 @@ class _Work:
 
     def answer_all(self) -> None:
         """Fill the file of answers. The last batch is padded with copies of its last input."""
-        call = self._first_call()
+        self._call = call = self._first_call()
         for rows in self._groups:
             self._fill(call.input, rows)
-            call.send()
-            call.run()
-            call.fetch()
-            known = np.unique(rows)
-            answer = call.output.reshape(len(rows), -1)[: len(known)]
+            with self._blaming_the_model():
+                call.send()
+                call.run()
+                call.fetch()
+            first, end = int(rows[0]), int(rows[-1]) + 1
+            answer = call.output.reshape(len(rows), -1)[: end - first]
             if not np.isfinite(answer).all():
                 count = int(answer.size - np.isfinite(answer).sum())
                 raise Rejection.of(
@@ -152,22 +148,26 @@ class _Work:
                     f"the model answered with values that are NaN or infinite ({count} of {answer.size} in "
                     "one batch); look for a division by zero, a logarithm of zero, or an overflow of float16",
                 )
-            self._answers[known] = answer
-        self._call = call
+            self._answers[first:end] = answer
 
     def prepare(self, index: int) -> None:
         assert self._call is not None
         self._fill(self._call.input, self._rows(index))
-        self._call.send()
+        with self._blaming_the_model():
+            self._call.send()
 
     def run(self) -> None:
         assert self._call is not None
-        self._call.run()
+        try:
+            self._call.run()
+        except Exception as error:  # as below, without the price of a context while the clock runs
+            raise run_refusal(error, self._shape[0]) from error
 
     def collect(self, index: int) -> None:
         """Compare: who is fast with other answers than those that are scored is not fast."""
         assert self._call is not None
-        self._call.fetch()
+        with self._blaming_the_model():
+            self._call.fetch()
         rows = self._rows(index)
         expected = self._answers[rows]
         found = self._call.output.reshape(expected.shape)
@@ -186,16 +186,32 @@ class _Work:
         """Call once without bound buffers, to see what the answer really looks like."""
         inputs: Array = np.zeros(self._shape, np.float32)
         self._fill(inputs, self._groups[0])
-        (answer,) = self._session.run([self._names[1]], {self._names[0]: inputs})
-        wanted = [(self._shape[0], *form) for form in output_forms(self._job.rules.output_shape)]
-        if getattr(answer, "shape", None) not in wanted or answer.dtype != np.float32:
-            found = shape_text(answer.shape, batch=False) if hasattr(answer, "shape") else "no tensor"
+        with self._blaming_the_model():
+            (answer,) = self._session.run([self._names[1]], {self._names[0]: inputs})
+        batch, wanted = self._shape[0], self._job.rules.output_shape
+        if (
+            not isinstance(answer, np.ndarray)
+            or answer.dtype != np.float32
+            or answer.shape[:1] != (batch,)
+            or not same_answer(answer.shape[1:], wanted)
+        ):
+            is_array = isinstance(answer, np.ndarray)
+            found = f"{shape_text(answer.shape, batch=False)} {answer.dtype}" if is_array else "no tensor"
             raise Rejection.of(
                 "signature_mismatch",
-                f"to a batch of {self._shape[0]} the model answers {found} {getattr(answer, 'dtype', '')}, "
-                f"expected {shape_text(wanted[0], batch=False)} float32",
+                f"to a batch of {batch} the model answers {found}, "
+                f"expected {shape_text((batch, *wanted), batch=False)} float32",
             )
-        return prepare_call(self._job.device, self._session, self._names, self._shape, answer.shape)
+        with self._blaming_the_model():
+            return prepare_call(self._job.device, self._session, self._names, self._shape, answer.shape)
+
+    @contextlib.contextmanager
+    def _blaming_the_model(self) -> Iterator[None]:
+        """Whatever the runtime raises inside is a verdict; outside, it would be a fault of ours."""
+        try:
+            yield
+        except Exception as error:
+            raise run_refusal(error, self._shape[0]) from error
 
     def _fill(self, target: Array, rows: NDArray[np.intp]) -> None:
         for place, row in enumerate(rows):

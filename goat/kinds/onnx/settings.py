@@ -16,8 +16,7 @@ from goat.kinds.settings import (
     file_names,
     positive,
 )
-from goat.readers.onnx_gate import OPSET_MAX, Rules
-from goat.readers.onnx_signature import MAX_BATCH
+from goat.readers.onnx_rules import MAX_BATCH, OPSET_MAX, Rules
 from goat.records import Mode
 from goat.scoring.outputs import METRICS, Metric
 
@@ -42,7 +41,7 @@ class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Output(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The answer to one sample; an axis of one channel may be left out by the model."""
+    """The answer to one sample; a model may leave axes of size one out, or have more of them."""
 
     shape: tuple[int, ...]
     dtype: Literal["float32"] = "float32"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import resource
 import signal
 import threading
 import time
@@ -62,8 +63,8 @@ def sleep() -> None:
     time.sleep(600)
 
 
-def allocate() -> int:
-    return len(bytearray(4 << 30))
+def allocate(size: int = 4 << 30) -> int:
+    return len(bytearray(size))
 
 
 def allocate_bit_by_bit() -> int:
@@ -98,6 +99,11 @@ def start_thread() -> list[int]:
     thread.start()
     thread.join()
     return found
+
+
+def bounds() -> dict[str, int]:
+    """Soft limits in force, -1 for none."""
+    return {name: resource.getrlimit(getattr(resource, name))[0] for name in ("RLIMIT_AS", "RLIMIT_NPROC")}
 
 
 def write_file(path: str) -> None:

@@ -9,13 +9,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
 from goat.errors import Problem, Rejection
-from goat.kinds.base import Limits
+from goat.kinds.base import Device, Limits
+from scoring_service.evaluation.confine import CUDA_DATA_BYTES
 from scoring_service.evaluation.runner import ChildRunner, EvaluatorFault, ForkServer, Stopped
 from scoring_service.evaluation.wire import MAX_FILE_NAME, MAX_MESSAGE, MAX_PROBLEMS
 from tests.scoring_service.evaluation import hostile
@@ -113,6 +115,31 @@ def test_a_child_starts_neither_process_nor_program_but_threads(runner: ChildRun
     assert runner.call(hostile.fork, limits=LIMITS) in ("PermissionError", "BlockingIOError")
     assert runner.call(hostile.execute, limits=LIMITS) == "PermissionError"
     assert runner.call(hostile.start_thread, limits=LIMITS) == [1]
+
+
+@pytest.mark.parametrize(
+    ("limits", "address_space", "threads"),
+    [
+        (LIMITS, True, False),
+        (replace(LIMITS, threads=2), True, True),
+        (replace(LIMITS, device="gpu"), False, True),
+    ],
+    ids=["one thread", "two threads", "GPU"],
+)
+def test_models_get_the_threads_and_the_address_space_they_need_and_still_no_process(
+    runner: ChildRunner, limits: Limits, address_space: bool, threads: bool
+) -> None:
+    found = runner.call(hostile.bounds, limits=limits)
+    assert (found["RLIMIT_AS"] != -1) == address_space
+    assert (found["RLIMIT_NPROC"] != 0) == threads
+    assert runner.call(hostile.fork, limits=limits) in ("PermissionError", "BlockingIOError")
+    assert runner.call(hostile.start_thread, limits=limits) == [1]
+
+
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+def test_private_memory_is_bounded_on_every_device(runner: ChildRunner, device: Device) -> None:
+    room = replace(LIMITS, device=device)
+    assert verdict(runner, hostile.allocate, CUDA_DATA_BYTES + (1 << 30), limits=room) == "memory_limit"
 
 
 def test_a_fork_bomb_is_bounded_and_leaves_nothing(runner: ChildRunner, server: ForkServer) -> None:

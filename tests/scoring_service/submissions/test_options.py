@@ -10,7 +10,7 @@ import pytest
 
 from goat.errors import Conflict, Invalid
 from scoring_service.models import Evaluation
-from scoring_service.submissions.repository import current_evaluation
+from scoring_service.submissions.repository import current_evaluation, outbox_counts
 from tests.scoring_service import scripted
 from tests.scoring_service.world import World
 
@@ -23,6 +23,10 @@ def measured(world: World, tmp_path: Path) -> Iterator[World]:
     with scripted.installed(tmp_path / "site"):
         world.apply(kind="measured", config={"device": "cpu"})
         yield world
+
+
+def waiting(world: World) -> dict[str, int]:
+    return {lane.name: lane.length for lane in world.services.submissions.queue().lanes}
 
 
 def evaluation(world: World, submission: str) -> Evaluation:
@@ -86,12 +90,25 @@ def test_options_reach_the_evaluation_and_its_measurements_are_kept(measured: Wo
 
 
 def test_the_lane_is_the_kinds_for_these_settings_unless_the_event_names_one(measured: World) -> None:
+    # Given a kind that runs models for one of its settings, and reads files for another
     team = measured.team()
     measured.submit(team, MODEL)
-    measured.apply(kind="measured", config={"device": "cpu"}, lane="long")
+    assert waiting(measured) == {"cpu": 1}
+    measured.work()
+    measured.apply(kind="measured", config={})
     measured.submit(team, MODEL, options={"batch_size": 2})
-    waiting = {lane.name: lane.length for lane in measured.services.submissions.queue().lanes}
-    assert waiting == {"cpu": 1, "long": 1}
+    assert waiting(measured) == {"short": 1}
+    measured.work()
+    # When the event names a lane for files
+    measured.apply(kind="measured", config={}, lane="long")
+    measured.submit(team, MODEL, options={"batch_size": 3})
+    # Then that one counts
+    assert waiting(measured) == {"long": 1}
+
+
+def test_an_event_cannot_send_models_to_workers_that_cannot_run_them(measured: World) -> None:
+    with pytest.raises(Invalid, match="need the workers of the lane cpu"):
+        measured.apply(kind="measured", config={"device": "cpu"}, lane="long")
 
 
 def test_a_lane_that_nobody_serves_is_said_with_its_challenges(measured: World) -> None:
@@ -106,3 +123,24 @@ def test_a_lane_that_nobody_serves_is_said_with_its_challenges(measured: World) 
 def test_a_closed_challenge_needs_no_worker(measured: World) -> None:
     measured.apply(kind="measured", config={"device": "cpu"}, deadline="2020-01-01")
     assert measured.services.submissions.queue().lanes == []
+
+
+def test_who_waits_moves_along_when_the_event_chooses_another_device(measured: World) -> None:
+    # Given a submission that waits for a CPU
+    submission = measured.submit(measured.team(), MODEL)
+    # When the event's file says GPU
+    measured.apply(kind="measured", config={"device": "gpu"})
+    # Then it waits for a GPU: workers of the old lane leave it alone, the sweeper rings in the new one
+    lifecycle = measured.services.lifecycle
+    assert lifecycle.claim("w", submission.id, "cpu") is None
+    with measured.services.db.read() as session:
+        assert outbox_counts(session) == {"gpu": 1}
+    assert lifecycle.claim("w", submission.id, "gpu") is not None
+
+
+def test_a_rejudge_goes_where_the_event_says_now(measured: World) -> None:
+    submission = measured.submit(measured.team(), MODEL)
+    measured.work()
+    measured.apply(kind="measured", config={"device": "gpu"})
+    assert measured.services.submissions.rejudge(challenge="task1", actor="admin") == 1
+    assert measured.services.lifecycle.claim("w", submission.id, "gpu") is not None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -20,7 +22,7 @@ import redis
 
 from goat import records
 from scoring_service.services import Services, build_services
-from scoring_service.submissions.lifecycle import Lifecycle
+from scoring_service.settings import Settings
 from scoring_service.teams.identity import Identity
 from scoring_service.workers.doorbell import DramatiqDoorbell, RedisChanges
 from scoring_service.workers.process import WorkerProcess
@@ -78,13 +80,19 @@ class QueueServer:
         self.process.wait()
 
 
-@pytest.fixture
-def queue() -> Iterator[QueueServer]:
+@contextlib.contextmanager
+def running_queue() -> Iterator[QueueServer]:
     server = QueueServer(Path(tempfile.mkdtemp(prefix="goat-q-")))
     server.start()
     yield server
     server.kill()
     shutil.rmtree(server.folder)
+
+
+@pytest.fixture
+def queue() -> Iterator[QueueServer]:
+    with running_queue() as server:
+        yield server
 
 
 @dataclass
@@ -147,18 +155,66 @@ class _Stoppable:
         self.event.set()
 
 
+class Restarter:
+    """Keeps one worker process running, as the supervisor does."""
+
+    def __init__(self, crew: Crew, site: Path, lane: str = "short") -> None:
+        self._lane = lane
+        settings = crew.services.settings
+        self._env = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(site), str(scripted.ROOT)]),
+            "GOAT_HOME": str(settings.home),
+            "DATABASE_URL": settings.database_url,
+            "REDIS_URL": crew.queue.url,
+            "GOAT_LEASE_SECONDS": str(settings.lease_seconds),
+        }
+        self._stop = threading.Event()
+        self._process = self._start()
+        self.starts = 1
+        self._thread = threading.Thread(target=self._keep)
+        self._thread.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "scoring_service", "worker", "--lane", self._lane]
+        return subprocess.Popen(command, env=self._env)
+
+    def _keep(self) -> None:
+        while not self._stop.wait(0.05):
+            if self._process.poll() is not None and not self._stop.is_set():
+                self._process = self._start()
+                self.starts += 1
+
+    def end(self) -> int:
+        """Stop the worker in good order; returns its exit status."""
+        self._stop.set()
+        self._thread.join()
+        self._process.terminate()
+        return self._process.wait(PATIENCE_S)
+
+
+@contextlib.contextmanager
+def crew_on(settings: Settings, folder: Path, queue: QueueServer) -> Iterator[Crew]:
+    """A crew of which nobody works yet, on the queue server. Leases are short."""
+    settings = replace(settings, redis_url=queue.url, lease_seconds=2.0)
+    bell, changes = DramatiqDoorbell(queue.url), RedisChanges(queue.url)
+    services = build_services(settings, doorbell=bell, changes=changes)
+    crew = Crew(World(services, folder), queue)
+    yield crew
+    crew.stop()
+    bell.close()
+    changes.close()
+    services.db.dispose()
+
+
 @pytest.fixture
 def crew(sqlite_world: World, queue: QueueServer, tmp_path: Path) -> Iterator[Crew]:
-    """Nobody works yet. Leases are short."""
+    """A crew whose ``task1`` is of the scripted kind."""
     with scripted.installed(tmp_path / "site"):
         sqlite_world.apply(kind="scripted", config={}, limits={"at_once": None, "per_hour": None})
-        settings = replace(sqlite_world.services.settings, redis_url=queue.url, lease_seconds=2.0)
-        bell, changes = DramatiqDoorbell(queue.url), RedisChanges(queue.url)
-        services = build_services(settings, doorbell=bell, changes=changes)
-        assert isinstance(services.lifecycle, Lifecycle)
-        crew = Crew(World(services, sqlite_world.folder), queue)
-        yield crew
-        crew.stop()
-        bell.close()
-        changes.close()
-        services.db.dispose()
+        with crew_on(sqlite_world.services.settings, sqlite_world.folder, queue) as crew:
+            yield crew

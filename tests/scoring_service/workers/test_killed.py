@@ -4,58 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.scoring_service import scripted
-from tests.scoring_service.workers.conftest import PATIENCE_S, Crew, wait_until
-
-
-class Restarter:
-    """Keeps one worker process running, as the supervisor does."""
-
-    def __init__(self, crew: Crew, site: Path) -> None:
-        settings = crew.services.settings
-        self._env = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(site), str(scripted.ROOT)]),
-            "GOAT_HOME": str(settings.home),
-            "DATABASE_URL": settings.database_url,
-            "REDIS_URL": crew.queue.url,
-            "GOAT_LEASE_SECONDS": str(settings.lease_seconds),
-        }
-        self._stop = threading.Event()
-        self._process = self._start()
-        self.starts = 1
-        self._thread = threading.Thread(target=self._keep)
-        self._thread.start()
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "scoring_service", "worker", "--lane", "short"]
-        return subprocess.Popen(command, env=self._env)
-
-    def _keep(self) -> None:
-        while not self._stop.wait(0.05):
-            if self._process.poll() is not None and not self._stop.is_set():
-                self._process = self._start()
-                self.starts += 1
-
-    def end(self) -> int:
-        """Stop the worker in good order; returns its exit status."""
-        self._stop.set()
-        self._thread.join()
-        self._process.terminate()
-        return self._process.wait(PATIENCE_S)
+from tests.scoring_service.workers.conftest import PATIENCE_S, Crew, Restarter, wait_until
 
 
 @pytest.fixture
