@@ -92,7 +92,7 @@ class Machine:
             "http://proxy:8082": f"http://127.0.0.1:{self.hub_port + 2}",
             "tcp://engine:2375": f"tcp://127.0.0.1:{self.engine_port}",
             "/run/docker.sock": str(self.folder / "docker.sock"),
-            "/run/secrets": str(self.secrets),
+            "/run/secrets": str(self._mounted(service)),
             "/var/lib/goat": str(own_home),
             "/etc/queue.conf": str(self.folder / "queue.conf"),
             "/tmp/queue.conf": str(self.folder / "tmp" / "queue.conf"),
@@ -102,6 +102,15 @@ class Machine:
         for old, new in changes.items():
             value = value.replace(old, new)
         return value
+
+    def _mounted(self, service: str) -> Path:
+        """A folder with the secrets that the file gives to this service, and no others."""
+        folder = self.folder / "mounted" / service
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in services()[service].get("secrets", []):
+            if not (folder / name).exists():
+                (folder / name).symlink_to(self.secrets / name)
+        return folder
 
     def environment(self, name: str) -> dict[str, str]:
         """Nothing but what the file names, the tools, and a folder for temporary files."""

@@ -98,7 +98,7 @@ def test_every_secret_is_a_file_and_reaches_only_who_needs_it():
         secret: {name for name in NAMES if secret in services()[name].get("secrets", [])}
         for secret in content["secrets"]
     }
-    assert holders["secret_key"] == {"api", "init"}
+    assert holders["secret_key"] == {"api"}
     assert holders["admin_password"] == holders["demo_password"] == {"init"}
     assert holders["hub_proxy_token"] == {"hub", "proxy"}
     assert holders["hub_culler_token"] == {"hub", "culler"}

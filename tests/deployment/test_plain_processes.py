@@ -195,3 +195,9 @@ def test_a_team_works_in_a_container_of_its_own_behind_the_gate(machine):
         print(*(path.read_text() for path in (machine.folder / "teams").glob("*/.server.log")))
         visitor.http.close()
         engine.close()
+
+
+def test_every_service_has_all_secrets_that_it_needs(machine):
+    # A secret that is missing would have been made on the spot, as a file of its own, or be a refusal.
+    for folder in (machine.folder / "mounted").iterdir():
+        assert [path.name for path in folder.iterdir() if not path.is_symlink()] == [], folder.name
