@@ -28,11 +28,10 @@ SETS = {
     "hub": ("hub.txt", "build.txt", "uv.txt"),
     "test": ("test.txt", "build.txt", "uv.txt"),
 }
-# A team's own user may not write into the environment: what is not compiled now, each server compiles.
-COMPILED = "--compile-bytecode"
 PROXY = [ROOT / "hub_config/proxy" / name for name in ("package.json", "package-lock.json")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 INSTALL_PROXY = ROOT / "scripts" / "proxy.py"
+PRECOMPILE = ROOT / "scripts" / "precompile.py"
 
 
 def python() -> str:
@@ -141,7 +140,7 @@ def install_locked(names: tuple[str, ...]) -> str:
     files = [part for name in names for part in ("-r", str(REQUIREMENTS / name))]
     try:
         pip(*hashed, "-r", str(REQUIREMENTS / "uv.txt"), step="fetching the installer (uv)")
-        uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", python(), COMPILED]
+        uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", python()]
         env = {"UV_HTTP_TIMEOUT": "120", "UV_HTTP_RETRIES": "6", **index_of_pip()}
         run([*uv, *hashed, *files], f"installing {', '.join(names)}", attempts=2, extra_env=env)
         return "uv"
@@ -154,8 +153,6 @@ def install_locked(names: tuple[str, ...]) -> str:
 
 
 def install_project() -> None:
-    own = [str(ROOT / name) for name in ("goat", "hub_config", "scoring_service")]
-    run([python(), "-m", "compileall", "-q", *own], "compiling the project")
     editable = ("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     pip(*editable, step="installing the project itself (editable)")
     say("the project itself (editable): commands goat and goat-server")
@@ -164,7 +161,7 @@ def install_project() -> None:
 def digest_of(name: str) -> str:
     """What decides the content of a set: Python, the pinned files, the project's metadata."""
     digest = hashlib.sha256(f"{sys.version}|{ROOT}|{VENV}".encode())
-    scripts = [ROOT / "pyproject.toml", Path(__file__), INSTALL_PROXY, *PROXY]
+    scripts = [ROOT / "pyproject.toml", Path(__file__), INSTALL_PROXY, PRECOMPILE, *PROXY]
     for path in [*(REQUIREMENTS / file for file in SETS[name]), *scripts]:
         digest.update(path.read_bytes())
     return digest.hexdigest()
@@ -215,6 +212,7 @@ def install(name: str) -> None:
     if name != "server":
         run([python(), str(INSTALL_PROXY)], "installing the hub's proxy with npm", attempts=2)
     install_project()
+    run([python(), str(PRECOMPILE)], "compiling what is installed")
     (STAMPS / f"{name}.stamp").write_text(digest_of(name))
     say("environment ready")
 
