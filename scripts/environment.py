@@ -31,13 +31,12 @@ SETS = {
     "hub": ("hub.txt", "build.txt", "uv.txt"),
     "test": ("test.txt", "build.txt", "uv.txt"),
 }
-# A team's own user may not write into the environment: what is not compiled now, each server compiles.
-COMPILED = "--compile-bytecode"
 RUNTIMES = {"cpu": "onnxruntime", "gpu": "onnxruntime-gpu"}
 PROXY = [ROOT / "hub_config/proxy" / name for name in ("package.json", "package-lock.json")]
 DCLINT = [ROOT / "tests/deployment/dclint" / name for name in ("package.json", "package-lock.json")]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 INSTALL_PROXY = ROOT / "scripts" / "proxy.py"
+PRECOMPILE = ROOT / "scripts" / "precompile.py"
 
 
 def python() -> str:
@@ -173,7 +172,7 @@ def install_locked(names: tuple[str, ...]) -> str:
     files = [part for name in names for part in ("-r", str(REQUIREMENTS / name))]
     try:
         pip(*hashed, "-r", str(REQUIREMENTS / "uv.txt"), step="fetching the installer (uv)")
-        uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", python(), COMPILED]
+        uv = [str(VENV / "bin" / "uv"), "pip", "install", "--quiet", "--python", python()]
         env = {"UV_HTTP_TIMEOUT": "120", "UV_HTTP_RETRIES": "6", **index_of_pip()}
         run([*uv, *hashed, *files], f"installing {', '.join(names)}", attempts=2, extra_env=env)
         return "uv"
@@ -186,8 +185,6 @@ def install_locked(names: tuple[str, ...]) -> str:
 
 
 def install_project() -> None:
-    own = [str(ROOT / name) for name in ("goat", "hub_config", "scoring_service")]
-    run([python(), "-m", "compileall", "-q", *own], "compiling the project")
     editable = ("--no-deps", "--no-build-isolation", "--editable", str(ROOT))
     pip(*editable, step="installing the project itself (editable)")
     say("the project itself (editable): commands goat and goat-server")
@@ -196,7 +193,7 @@ def install_project() -> None:
 def digest_of(name: str) -> str:
     """What decides the content of a set: Python, the pinned files, the project's metadata."""
     digest = hashlib.sha256(f"{sys.version}|{ROOT}|{VENV}|{runtime()}".encode())
-    scripts = [ROOT / "pyproject.toml", Path(__file__), INSTALL_PROXY, *PROXY]
+    scripts = [ROOT / "pyproject.toml", Path(__file__), INSTALL_PROXY, PRECOMPILE, *PROXY]
     scripts += DCLINT if name == "test" else []
     for path in [*(REQUIREMENTS / file for file in (*SETS[name], f"{runtime()}.txt")), *scripts]:
         digest.update(path.read_bytes())
@@ -253,6 +250,7 @@ def install(name: str) -> None:
         command = [python(), str(INSTALL_PROXY), "dclint"]
         run(command, "installing the linter of the compose file with npm", attempts=2)
     install_project()
+    run([python(), str(PRECOMPILE)], "compiling what is installed")
     (STAMPS / f"{name}.stamp").write_text(digest_of(name))
     say("environment ready")
 
