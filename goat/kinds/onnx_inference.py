@@ -50,6 +50,7 @@ class OnnxInference(Kind):
         "goat.kinds.formulas",
         "goat.kinds.onnx.calls",
         "goat.kinds.onnx.latency",
+        "goat.kinds.onnx.runtime",
         "goat.kinds.onnx.scoring",
         "goat.kinds.onnx.session",
         "goat.kinds.onnx.settings",
@@ -113,7 +114,7 @@ class OnnxInference(Kind):
         truths = {split: _truth(data, split, config) for split in SPLITS_OF_MODE[mode]}
         _require_whole_truth(truths, config, mode)
         loaded = time.perf_counter()
-        with tempfile.TemporaryDirectory(prefix="goat-model-") as folder:
+        with tempfile.TemporaryDirectory(prefix="goat-model-", ignore_cleanup_errors=True) as folder:
             job = _job(artifact, config, mode, data, runner, Path(folder), _chosen(options))
             ran = _run(runner, job, config)
             came_back = time.perf_counter()
@@ -162,6 +163,7 @@ def _job(
         warm_up=config.warm_up,
         passes=config.passes,
         seed=secrets.randbits(64),
+        metric=config.metric,
         device=device,
         threads=config.threads,
         gpu_memory_bytes=runner.gpu_memory_bytes,

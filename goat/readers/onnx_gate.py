@@ -17,7 +17,7 @@ from typing import Any, Final
 from goat.errors import MissingPackage, Problem
 from goat.readers.onnx_rules import IR_MAX, Rules
 from goat.readers.onnx_signature import real_inputs, signature_problems, value_of
-from goat.readers.onnx_walk import Walk, domain_of
+from goat.readers.onnx_walk import Walk, domain_of, is_countless, too_many
 
 _FOREIGN_STARTS: Final = {
     b"PK\x03\x04": "is a zip, perhaps a PyTorch file (.pt, .pth)",
@@ -77,6 +77,9 @@ def judge(content: bytes, rules: Rules) -> ModelFacts:
     model, why = _parse(content)
     if model is None:
         facts.problems.append(Problem("bad_protobuf", why))
+        return facts
+    if is_countless(model, rules):
+        facts.problems.append(too_many(rules))
         return facts
     try:
         _describe(model, facts)

@@ -27,6 +27,23 @@ def domain_of(name: Any) -> str:
     return text_of(name) or "ai.onnx"
 
 
+def too_many(rules: Rules) -> Problem:
+    """What a model is told that has more parts than anybody counts."""
+    return Problem(
+        "too_many_nodes",
+        f"the model has more than {rules.max_nodes} nodes, or far more parts than nodes; simplify it "
+        "(e.g. with onnxslim) and look for unrolled loops",
+    )
+
+
+def is_countless(model: Any, rules: Rules) -> bool:
+    """Whether a list of the model is so long that one should not even go through it once."""
+    graph = model.graph
+    lists = (graph.input, graph.output, graph.initializer, graph.sparse_initializer, graph.node)
+    longest = max(map(len, (*lists, model.functions, model.training_info, model.opset_import)))
+    return longest > rules.max_nodes * _PARTS_PER_NODE
+
+
 class _TooMany(Exception):
     """More parts than anybody counts."""
 
@@ -52,11 +69,7 @@ class Walk:
         try:
             self._walk(model)
         except _TooMany:
-            yield Problem(
-                "too_many_nodes",
-                f"the model has more than {self._rules.max_nodes} nodes, or far more parts than nodes; "
-                "simplify it (e.g. with onnxslim) and look for unrolled loops",
-            )
+            yield too_many(self._rules)
         yield from self._found(len(model.functions))
 
     def _found(self, functions: int) -> Iterator[Problem]:

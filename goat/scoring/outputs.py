@@ -19,6 +19,9 @@ from goat.scoring.formula import Domain
 PSNR_CAP: Final = 50.0
 """dB that a sample gets at most; the peak is 1."""
 
+SAME: Final = 1e-3
+"""Rounding that depends on order and device stays below; its effect on any metric is negligible."""
+
 Array = NDArray[Any]
 
 
@@ -29,6 +32,9 @@ class Metric:
     name: str
     function: Callable[[Array, Array], float]
     """(prediction float32 of the output's shape, truth) → one finite number."""
+    deviation: Callable[[Array, Array], float]
+    """(one answer, another answer to the same sample) → how far apart they are in what counts for the
+    metric: above `SAME` they are two different answers."""
     better: Literal["up", "down"]
     low: float
     high: float
@@ -93,16 +99,39 @@ def top1(prediction: Array, truth: Array) -> float:
     return float(int(prediction.reshape(-1).argmax()) == int(truth))
 
 
+def value_deviation(one: Array, other: Array) -> float:
+    """Largest difference of two values, as a share of the second where that is above 1.
+
+    Every value is judged by itself, so one enormous value hides nothing elsewhere. Infinite for NaN.
+    """
+    return _largest(_difference(one, other) / np.maximum(1.0, np.abs(other.astype(np.float64))).reshape(-1))
+
+
+def depth_deviation(one: Array, other: Array) -> float:
+    """Largest difference of two maps after each is stretched to [0, 1]; infinite for NaN."""
+    return _largest(_difference(stretched(one), stretched(other)))
+
+
+def label_deviation(one: Array, other: Array) -> float:
+    """0 if both name the same class, else 1."""
+    return float(one.reshape(-1).argmax() != other.reshape(-1).argmax())
+
+
 METRICS: Final[Mapping[str, Metric]] = {
     metric.name: metric
     for metric in (
-        Metric("depth_rmse", depth_rmse, "down", 0.0, 1.0),
-        Metric("rmse", rmse, "down", 0.0, 1.0),
-        Metric("mae", mae, "down", 0.0, 1.0),
-        Metric("psnr", psnr, "up", 0.0, PSNR_CAP),
-        Metric("top1", top1, "up", 0.0, 1.0, truth="int64"),
+        Metric("depth_rmse", depth_rmse, depth_deviation, "down", 0.0, 1.0),
+        Metric("rmse", rmse, value_deviation, "down", 0.0, 1.0),
+        Metric("mae", mae, value_deviation, "down", 0.0, 1.0),
+        Metric("psnr", psnr, value_deviation, "up", 0.0, PSNR_CAP),
+        Metric("top1", top1, label_deviation, "up", 0.0, 1.0, truth="int64"),
     )
 }
+
+
+def _largest(difference: NDArray[np.float64]) -> float:
+    largest = float(np.abs(difference).max())
+    return math.inf if math.isnan(largest) else largest
 
 
 def _difference(prediction: Array, truth: Array) -> NDArray[np.float64]:

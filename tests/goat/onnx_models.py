@@ -447,6 +447,41 @@ def random_answers() -> ModelProto:
     )
 
 
+def crashing() -> ModelProto:
+    """Ends the whole process: a normal distribution asserts that its deviation is not negative."""
+    return build(
+        [
+            mean(target="m"),
+            helper.make_node("RandomNormalLike", ["m"], ["noise"], scale=-1.0),
+            helper.make_node("Add", ["m", "noise"], ["y"]),
+        ]
+    )
+
+
+def honest_at_first(calls: int) -> ModelProto:
+    """The mean for its first calls and zeros afterwards: a seeded random operator counts them.
+
+    An enormous constant beside the answer hides the difference from whoever compares ranges.
+    """
+    rng = helper.make_node("RandomUniform", [], ["u"], shape=[1], low=0.0, high=1.0, seed=42.0)
+    return build(
+        [
+            rng,
+            helper.make_node("Less", ["u", "threshold"], ["honest"]),
+            helper.make_node("Cast", ["honest"], ["factor"], to=FLOAT),
+            helper.make_node("ReduceMean", ["x"], ["m"], axes=[1, 3], keepdims=0),
+            helper.make_node("Mul", ["m", "factor"], ["scores"]),
+            helper.make_node("Concat", ["scores", "decoy"], ["y"], axis=1),
+        ],
+        initializers=[
+            constant("threshold", [1 - 0.5 / calls], np.float32),
+            constant("decoy", np.full((1, 1), -1e9), np.float32),
+        ],
+        batch=1,
+        outputs=[value("y", (1, SHAPE[1] + 1))],
+    )
+
+
 def good_alone_only() -> ModelProto:
     """The mean for a batch of one; zeros for any other batch."""
     return build(

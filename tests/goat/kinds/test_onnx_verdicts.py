@@ -106,6 +106,34 @@ def test_a_model_that_is_only_good_alone_is_scored_as_it_runs(
     assert together["accuracy"].value < 0.5
 
 
+def test_an_enormous_constant_does_not_hide_other_answers_in_timed_calls(
+    tmp_path: Path, child: ChildRunner
+) -> None:
+    # Given classes, and a model that names the right one for as long as its random operator says so
+    challenge = make_challenge(
+        tmp_path, output={"shape": [17]}, metric="top1", accuracy="", formula="top1", domains={}, passes=400,
+        truth=lambda image: np.array(int(image.mean(axis=(0, 2)).argmax()), np.int64),
+    )  # fmt: skip
+    rejection = challenge.verdict(models.honest_at_first(30), runner=child)
+    assert rejection.verdict == "non_deterministic"
+
+
+def test_more_threads_are_given_where_the_event_says_so(tmp_path: Path, child: ChildRunner) -> None:
+    challenge = make_challenge(tmp_path, threads=2)
+    outcome = challenge.evaluate(models.slow(), runner=child, batch_size=3)
+    assert outcome.machine["threads"] == 2
+    assert outcome.scores["sample"]["accuracy"].value == 1.0
+
+
+def test_a_model_that_ends_the_runtime_is_a_verdict(challenge: Challenge, child: ChildRunner) -> None:
+    assert challenge.verdict(models.crashing(), runner=child).verdict == "model_crashed"
+    next_one_runs(challenge, child)
+
+
+def test_and_leaves_the_notebooks_kernel_alone(challenge: Challenge) -> None:
+    assert challenge.verdict(models.crashing()).verdict == "model_crashed"
+
+
 def crash(job: Job) -> Ran:
     os.kill(os.getpid(), signal.SIGSEGV)
     raise AssertionError

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import builtins
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from onnx import ModelProto, TensorProto, helper
 
-from goat.readers.onnx_gate import ModelFacts, inspect_model
+from goat.readers.onnx_gate import ModelFacts, inspect_model, judge
 from goat.readers.onnx_rules import Rules
 from tests.goat import onnx_models as models
 
@@ -334,6 +335,34 @@ def test_a_node_of_countless_parts_is_refused(tmp_path: Path) -> None:
     for _ in range(6000):
         attribute.tensors.add(dims=[0], data_type=1)
     assert codes(model, tmp_path, max_nodes=100) == ["too_many_nodes"]
+
+
+def test_lists_without_end_are_not_gone_through(tmp_path: Path) -> None:
+    for name in ("input", "output", "initializer"):
+        model = models.good()
+        for _ in range(5001):
+            getattr(model.graph, name).add()
+        assert codes(model, tmp_path, max_nodes=100) == ["too_many_nodes"]
+
+
+def test_a_damaged_byte_is_never_an_error_of_ours(tmp_path: Path) -> None:
+    # Given every kind of model, damaged in random places
+    rng = random.Random(7)
+    seeds = [
+        models.good(), models.functions(3), models.external_sparse("a"), models.endless(),
+        models.two_inputs(), models.external_in_training("b"), models.external_in_subgraph("c"),
+        models.scaled(1.0, parameters=9),
+    ]  # fmt: skip
+    refused = 0
+    for turn in range(2000):
+        content = bytearray(seeds[turn % len(seeds)].SerializeToString())
+        for _ in range(rng.choice((1, 1, 2, 8))):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+        # When it is judged, Then problems come back, or none, and they can be shown
+        found = judge(bytes(content), RULES).problems
+        refused += bool(found)
+        assert all(problem.message.isprintable() for problem in found)
+    assert 1000 < refused < 2000
 
 
 def test_size_is_judged_to_the_byte_and_before_reading(tmp_path: Path) -> None:

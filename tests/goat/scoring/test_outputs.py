@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.metrics import mean_squared_error, normalized_root_mse, peak_signal_noise_ratio
 
-from goat.scoring.outputs import METRICS, PSNR_CAP, depth_rmse, mae, psnr, rmse, stretched, top1
+from goat.scoring.outputs import METRICS, PSNR_CAP, SAME, depth_rmse, mae, psnr, rmse, stretched, top1
 
 RNG = np.random.default_rng(3)
 ONE, OTHER = (RNG.random((1, 12, 9), dtype=np.float32) for _ in range(2))
@@ -52,3 +52,21 @@ def test_a_worse_prediction_moves_every_metric_in_its_declared_direction() -> No
         metric = METRICS[name]
         close, far = (metric.function(OTHER + part * (ONE - OTHER), OTHER) for part in (0.1, 0.9))
         assert (close > far) == (metric.better == "up")
+
+
+def test_rounding_is_the_same_answer_and_another_answer_is_not() -> None:
+    for name in ("rmse", "mae", "psnr", "depth_rmse"):
+        deviation = METRICS[name].deviation
+        noise = 1e-5 * RNG.standard_normal(ONE.shape).astype(np.float32)
+        assert deviation(ONE, ONE) == 0.0
+        assert deviation(ONE + noise, ONE) < SAME
+        assert deviation(ONE * 0.9 + 0.05 * OTHER, ONE) > SAME
+        assert deviation(np.full_like(ONE, np.nan), ONE) == np.inf
+
+
+def test_an_enormous_value_hides_nothing_elsewhere() -> None:
+    one, other = (np.array([value, 1e9], np.float32) for value in (0.0, 0.5))
+    assert METRICS["rmse"].deviation(one, other) == 0.5
+    scores, others = np.array([0.2, 0.3, -1e9], np.float32), np.array([0.3, 0.2, -1e9], np.float32)
+    assert METRICS["top1"].deviation(scores, others) == 1.0
+    assert METRICS["top1"].deviation(scores * 2, scores) == 0.0
