@@ -185,9 +185,11 @@ class Stand:
             self.identity,
             str(self.identity.team_id),
             self.challenge.id,
+            self.challenge.kind,
             "ranked",
             10,
             self.services.clock.now(),
+            options={},
         )
         digest = hashlib.sha256(f"new {self.number}".encode()).hexdigest()
         path = self.services.store.path(digest)  # a submission is accepted only if its file is there

@@ -24,5 +24,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     for table, column in COLUMNS:
-        with op.batch_alter_table(table) as batch:
-            batch.drop_column(column)
+        # Not in a batch: SQLite would copy the table and drop the one that others refer to.
+        op.drop_column(table, column)

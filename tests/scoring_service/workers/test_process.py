@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from scoring_service.ports import SilentDoorbell
@@ -157,11 +159,11 @@ def test_a_worker_whose_database_hiccups_works_on(crew: Crew, monkeypatch: pytes
     crew.sweep()
     claim, failed = lifecycle.Lifecycle.claim, []
 
-    def hiccup(self: lifecycle.Lifecycle, worker: str, submission_id: str) -> lifecycle.Claim | None:
+    def hiccup(self: lifecycle.Lifecycle, worker: str, submission_id: str, lane: str) -> Any:
         if not failed:
             failed.append(submission_id)
             raise OSError("the database is away")
-        return claim(self, worker, submission_id)
+        return claim(self, worker, submission_id, lane)
 
     monkeypatch.setattr(lifecycle.Lifecycle, "claim", hiccup)
     submission = crew.submit(team, score=4.0)
