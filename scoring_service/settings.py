@@ -34,6 +34,8 @@ class Settings:
     """``GOAT_HOME``: folder that holds everything the service keeps. Default ``./var``."""
     secrets: str = ""
     """``GOAT_SECRETS``: folder of passwords and keys, one file each; default is ``GOAT_HOME/secrets``."""
+    scratch: str = ""
+    """``GOAT_SCRATCH``: folder of workers' temporary files; default is ``GOAT_HOME/scratch``."""
     api_host: str = "127.0.0.1"
     """``GOAT_API_HOST``: address the API listens on."""
     api_port: int = 8000
@@ -118,6 +120,11 @@ class Settings:
     def secrets_folder(self) -> Path:
         """Where passwords and keys are kept, one file each."""
         return Path(self.secrets) if self.secrets else self.home / "secrets"
+
+    @property
+    def scratch_folder(self) -> Path:
+        """Where workers keep what an evaluation writes on the way."""
+        return Path(self.scratch) if self.scratch else self.home / "scratch"
 
     @property
     def queue_socket(self) -> Path:
@@ -228,6 +235,7 @@ def _fraction(raw: str) -> float:
 
 _VARIABLES: tuple[tuple[str, str, Callable[[str], Any]], ...] = (
     ("secrets", "GOAT_SECRETS", lambda raw: str(Path(raw).resolve())),
+    ("scratch", "GOAT_SCRATCH", lambda raw: str(Path(raw).resolve())),
     ("api_host", "GOAT_API_HOST", str),
     ("api_port", "GOAT_API_PORT", _port),
     ("hub_port", "GOAT_HUB_PORT", _port),

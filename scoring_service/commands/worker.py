@@ -25,7 +25,7 @@ def command(lane: str) -> None:
         settings = Settings.from_env()
         process = WorkerProcess(connected_services(settings), lane)
         on_stop(process.stop)
-        with Scratch(settings.home / "scratch"):
+        with Scratch(settings.scratch_folder):
             process.run()
     except RuntimeMissing as missing:
         raise click.ClickException(str(missing)) from missing

@@ -95,6 +95,7 @@ class Machine:
             "/run/secrets": str(self._mounted(service)),
             "/var/lib/goat": str(own_home),
             "/etc/queue.conf": str(self.folder / "queue.conf"),
+            "/tmp/scratch": str(self.folder / "tmp" / "scratch"),
             "/tmp/queue.conf": str(self.folder / "tmp" / "queue.conf"),
         }
         if service == "postgres":

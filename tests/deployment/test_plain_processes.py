@@ -57,7 +57,8 @@ def team_command(machine: Machine, *arguments: str) -> subprocess.CompletedProce
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
-def test_a_team_submits_and_gets_a_score(machine):
+def submit(machine: Machine) -> str:
+    """A team logs in, makes a first answer and submits it; what the board says then."""
     for arguments in (
         ("login", "--team", "team_awesome"),
         ("baseline", "answers"),
@@ -66,7 +67,11 @@ def test_a_team_submits_and_gets_a_score(machine):
     ):
         result = team_command(machine, *arguments)
         assert result.returncode == 0, result.stdout + result.stderr
-    assert "team_awesome" in result.stdout
+    return result.stdout
+
+
+def test_a_team_submits_and_gets_a_score(machine):
+    assert "team_awesome" in submit(machine)
 
 
 def test_passwords_come_from_the_secrets_and_are_never_shown(machine):
@@ -107,19 +112,24 @@ def test_init_again_changes_nothing(machine):
 
 
 def test_workers_only_read_what_is_mounted_read_only_for_them(machine):
-    # Given all files of the volume, but for what API and sweeper write beside them
+    # Given a scored submission, and every file and folder of the volume but the sweeper's own
+    submit(machine)
+    home = machine.folder / "home"
+
     def seen() -> dict[str, int]:
-        files = [path for path in (machine.folder / "home").rglob("*") if path.is_file()]
-        return {str(path): path.stat().st_mtime_ns for path in files if "last-sweep" not in path.name}
+        everything = [home, *(path for path in home.rglob("*") if path.relative_to(home).parts[0] != "run")]
+        return {str(path): path.stat().st_mtime_ns for path in everything}
 
-    before = seen()
+    before, scored = seen(), machine.log("worker").count("scored in")
 
-    # When a worker starts and works
-    machine.start("worker-long")
-    wait_for(lambda: "is ready" in machine.log("worker-long"), "the worker")
-    machine.stop("worker-long")
+    # When a worker stops, another starts, and scores the submission again
+    machine.stop("worker")
+    machine.start("worker")
+    again = ["goat-server", "rejudge", "task1"]
+    assert subprocess.run(again, env=machine.environment("init")).returncode == 0
+    wait_for(lambda: machine.log("worker").count("scored in") > scored, "the new score")
 
-    # Then it has written nothing
+    # Then neither has written anything there, not even for a moment
     assert seen() == before
 
 
