@@ -2,7 +2,8 @@
 
 - `plan`: addresses, folders, secrets and isolation level, derived from the settings
 - `jupyterhub_config`: what JupyterHub reads; it only assigns
-- `authenticator`: a login is checked by the scoring service
+- `authenticator`: who may log in, and who still may, is asked of the scoring service
+- `members`: people with a login of their own, who share their team's server
 - `spawner`: a team's server, behind `enclose`
 - `enclose`: the launcher that takes away every right a team's server must not have
 - `run`: starts hub, proxy and culler with the secrets that each of them needs

@@ -127,9 +127,13 @@ def start(folder: Path, *, user: int = 0, **environ: str) -> Site:
         settings |= {"HOME": str(folder)}
     up = Up(folder / "home", command=[*become, *COMMAND], **settings)
     site = Site(up, hub_port, starters, uid_base)
-    up.wait_until_ready()
-    reply = site.admin("POST", "/admin/teams", json={"name": TEAM_B, "password": PASSWORDS[TEAM_B]})
-    assert reply.status_code == 201, reply.text
+    try:
+        up.wait_until_ready()
+        reply = site.admin("POST", "/admin/teams", json={"name": TEAM_B, "password": PASSWORDS[TEAM_B]})
+        assert reply.status_code == 201, reply.text
+    except BaseException:
+        site.close()
+        raise
     return site
 
 
