@@ -497,11 +497,20 @@ def good_alone_only() -> ModelProto:
 
 
 def unsupported() -> ModelProto:
-    """A standard operator on a type that the runtime has no code for."""
+    """A standard operator on a type that it may have, and that the runtime has no code for."""
+    return _through("Sigmoid", TensorProto.BFLOAT16)
+
+
+def badly_typed() -> ModelProto:
+    """A standard operator on a type that it may not have."""
+    return _through("Atanh", TensorProto.BFLOAT16)
+
+
+def _through(operator: str, dtype: int) -> ModelProto:
     return good_after(
         [
-            helper.make_node("Cast", ["x"], ["b"], to=TensorProto.BFLOAT16),
-            helper.make_node("Atanh", ["b"], ["a"]),
+            helper.make_node("Cast", ["x"], ["b"], to=dtype),
+            helper.make_node(operator, ["b"], ["a"]),
             helper.make_node("Cast", ["a"], ["v"], to=FLOAT),
         ],
         "v",
