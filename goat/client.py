@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 
 DEFAULT_CHALLENGE = "task1"
 """The challenge meant where none is named, and by the documented `challenge1` and `getLB_chall1`."""
+MODEL_CHALLENGE = "task2"
+"""The same for a model, and by the documented `challenge2` and `getLB_chall2`."""
 
 _CHUNK = 1 << 20
 
@@ -144,9 +147,12 @@ class Client:
         *,
         mode: Mode = "ranked",
         filename: str | None = None,
+        options: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> Submission:
         """Send the one file ``path`` as a submission, streamed; it is accepted when this returns.
+
+        ``options`` is what the challenge's kind lets a participant choose, e.g. ``{"batch_size": 8}``.
 
         A retry carries the same idempotency key, so a reply that got lost never makes a second
         submission. ``progress`` is called with (bytes sent, bytes in all). Raises the errors of the
@@ -169,7 +175,7 @@ class Client:
             "send the submission",
             login=True,
             headers=headers,
-            params={"mode": mode},
+            params={"mode": mode} | ({"options": json.dumps(dict(options))} if options else {}),
             body=_reader(path, size, progress),
         )
 

@@ -1,6 +1,6 @@
 """The board, as a DataFrame, a figure, and text that is safe to print.
 
-from goat.leaderboard import getLB_chall1
+from goat.leaderboard import getLB_chall1, getLB_chall2
 getLB_chall1(team_name="team_awesome")
 
 import goat
@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from goat.callables import make_callable
-from goat.client import DEFAULT_CHALLENGE, Client
+from goat.client import DEFAULT_CHALLENGE, MODEL_CHALLENGE, Client
 from goat.errors import Invalid
 from goat.figures import board_figure, course_figure
 from goat.identity import saved_name
 from goat.records import Board, BoardHistory, BoardRow, BoardStep, Split
-from goat.text import markup, number, plain
+from goat.text import markup, metric_label, number, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,14 +99,21 @@ class Leaderboard:
         return Course(self.ask(), self.team_name)
 
     @property
+    def metrics(self) -> list[str]:
+        """Names of the further numbers that the challenge shows, e.g. ``accuracy``, ``latency_ms``."""
+        return list(dict.fromkeys(name for row in self.board.rows for name in row.metrics))
+
+    @property
     def frame(self) -> pd.DataFrame:
-        """One row per team, best first; columns ``COLUMNS``, ``submitted_at`` in UTC."""
+        """One row per team, best first; columns ``COLUMNS`` and ``metrics``, ``submitted_at`` in UTC."""
         import pandas as pd
 
         columns = {name: [getattr(row, name) for row in self.board.rows] for name in COLUMNS}
+        columns |= {name: [row.metrics.get(name) for row in self.board.rows] for name in self.metrics}
         frame = pd.DataFrame(columns)
         frame["submitted_at"] = pd.to_datetime(frame["submitted_at"], utc=True)
-        return frame.astype({"rank": "int64", "score": "float64", "entries": "int64"})
+        numbers = dict.fromkeys(self.metrics, "float64")
+        return frame.astype({"rank": "int64", "score": "float64", "entries": "int64"} | numbers)
 
     @property
     def figure(self) -> go.Figure:
@@ -138,14 +145,20 @@ class Leaderboard:
         return "\n".join([head, *lines])
 
     def _repr_html_(self) -> str:
+        names = self.metrics
         cells = "".join(
             f"<tr{' style=font-weight:bold' if row.team_name == self.team_name else ''}>"
             f"<td>{row.rank}</td><td style='text-align:left'>{markup(row.team_name, 60)}</td>"
             f"<td>{markup(number(row.score, self.board.unit))}</td>"
+            f"{''.join(f'<td>{number(row.metrics.get(name))}</td>' for name in names)}"
             f"<td>{row.submitted_at:%Y-%m-%d %H:%M}</td><td>{row.entries}</td></tr>"
             for row in self.rows()
         )
-        head = "<tr><th>rank</th><th>team</th><th>score</th><th>submitted (UTC)</th><th>entries</th></tr>"
+        more_heads = "".join(f"<th>{markup(metric_label(name), 40)}</th>" for name in names)
+        head = (
+            f"<tr><th>rank</th><th>team</th><th>score</th>{more_heads}"
+            "<th>submitted (UTC)</th><th>entries</th></tr>"
+        )
         more = f"; the first {TOP} are shown" if len(self) > TOP else ""
         state = ", frozen" if self.board.frozen else ""
         caption = f"{self.board.challenge}, {self.board.split}{state}: {len(self)} teams{more}"
@@ -167,17 +180,21 @@ def board_table(leaderboard: Leaderboard, top: int | None = TOP) -> Table:
     table.add_column("team", no_wrap=True)
     score = f"score ({plain(board.unit)})" if board.unit else "score"
     table.add_column(Text(score), justify="right", no_wrap=True)
+    names = leaderboard.metrics
+    for name in names:
+        table.add_column(Text(metric_label(name)), justify="right", no_wrap=True)
     table.add_column("submitted (UTC)", no_wrap=True)
     table.add_column("entries", justify="right")
     previous = 0
     for index, row in enumerate(leaderboard.rows(top)):
         if top is not None and index == top and row.rank > previous + 1:
-            table.add_row("…", "", "", "", "")
+            table.add_row("…", *[""] * (4 + len(names)))
         previous = row.rank
         table.add_row(
             str(row.rank),
             Text(plain(row.team_name, 40)),
             number(row.score),
+            *(number(row.metrics.get(name)) for name in names),
             f"{row.submitted_at:%Y-%m-%d %H:%M}",
             str(row.entries),
             style="bold green" if row.team_name == leaderboard.team_name else None,
@@ -225,9 +242,18 @@ def _asked_anew(challenge: str, *, team_name: str | None) -> BoardHistory:
 
 def getLB_chall1(team_name: str | None = None) -> pd.DataFrame:
     """Print the first challenge's board (its top ten, and ``team_name``'s row) and return all of it."""
+    return _printed(DEFAULT_CHALLENGE, team_name)
+
+
+def getLB_chall2(team_name: str | None = None) -> pd.DataFrame:
+    """The same for the second challenge; with the columns ``accuracy``, ``latency_ms`` and ``size_mb``."""
+    return _printed(MODEL_CHALLENGE, team_name)
+
+
+def _printed(challenge: str, team_name: str | None) -> pd.DataFrame:
     from rich.console import Console
 
-    found = leaderboard(DEFAULT_CHALLENGE, team_name=team_name)
+    found = leaderboard(challenge, team_name=team_name)
     Console(highlight=False).print(found.table())
     return found.frame
 

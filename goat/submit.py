@@ -1,7 +1,8 @@
 """Submit: check here, pack, upload, wait, score.
 
-from goat.submit import challenge1
+from goat.submit import challenge1, challenge2
 challenge1(folder_path="./my_reconstructions", team_id="team_awesome", password="my_password")
+challenge2(model_path="./my_model.onnx", team_id="team_awesome", password="my_password")
 
 import goat
 goat.submit("./my_reconstructions", "task1")
@@ -9,22 +10,21 @@ goat.submit("./my_reconstructions", "task1")
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from goat.artifact import Handed, PathLike, as_path, challenge_for, chosen
 from goat.cache import known_challenge
 from goat.callables import make_callable
-from goat.client import DEFAULT_CHALLENGE, Client
+from goat.client import DEFAULT_CHALLENGE, MODEL_CHALLENGE, Client
 from goat.errors import GoatError, Invalid, Rejection, TooLarge
-from goat.kinds.base import get_kind, parse_config
+from goat.kinds.base import get_kind, parse_config, parse_options
 from goat.progress import Display
 from goat.records import FINAL_STATES, Challenge, Mode, Submission
 from goat.results import Result, verdict
 from goat.text import size
 from goat.waiting import DEFAULT_TIMEOUT_S, changes, how_to_see, reference
-
-PathLike = str | os.PathLike[str]
 
 
 def challenge1(
@@ -52,11 +52,47 @@ def challenge1(
         return submit(folder_path, DEFAULT_CHALLENGE, wait=wait_for_result, client=client).as_dict()
 
 
+def challenge2(
+    model_path: Handed,
+    team_id: str | None = None,
+    password: str | None = None,
+    wait_for_result: bool = True,
+    batch_size: int | None = None,
+) -> dict[str, Any]:
+    """Submit an ONNX model to the second challenge and return its score.
+
+    Args:
+        model_path: The `.onnx` file, with its weights inside (or an ``onnx.ModelProto``).
+        team_id, password: The team's name and password; not needed in the hub or after `goat login`.
+        wait_for_result: Without it, the reply comes as soon as the submission is accepted and its
+            ``score`` is None.
+        batch_size: Samples per call, 1 to 32, for a model whose batch dimension is dynamic.
+
+    Returns a dict with ``score``, ``inference_time`` (ms per sample, median), ``model_size_mb``,
+    ``accuracy``, ``submission_id``, ``submitted_at``, … (the fields of `goat.Result`); what is not known
+    yet is None.
+
+    Raises `goat.errors.Rejection`, listing every problem at once, before anything is uploaded, and
+    the errors of `submit`.
+    """
+    with Client(team_id=team_id, password=password) as client:
+        result = submit(
+            model_path, MODEL_CHALLENGE, wait=wait_for_result, batch_size=batch_size, client=client
+        )
+    metrics = result.metrics
+    return result.as_dict() | {
+        "inference_time": metrics.get("latency_ms"),
+        "model_size_mb": metrics.get("size_mb"),
+        "accuracy": metrics.get("accuracy"),
+    }
+
+
 def submit(
-    path: PathLike,
-    challenge: str = DEFAULT_CHALLENGE,
+    path: Handed,
+    challenge: str | None = None,
     mode: Mode = "ranked",
     *,
+    batch_size: int | None = None,
     wait: bool = True,
     timeout: float | None = DEFAULT_TIMEOUT_S,
     quiet: bool | None = None,
@@ -65,9 +101,11 @@ def submit(
     """Submit ``path`` (a file or a folder) to a challenge.
 
     Args:
-        path: What to submit; the challenge's kind says what it may be.
-        challenge: Its id, e.g. ``task1`` or ``event:task1``.
+        path: What to submit; the challenge's kind says what it may be. An ONNX model may be given as an
+            ``onnx.ModelProto`` instead of a file.
+        challenge: Its id, e.g. ``task1`` or ``event:task1``; by default ``task1``, for a model ``task2``.
         mode: ``ranked`` for the board, ``test`` for the sample split (not ranked, own small limit).
+        batch_size: Samples per call, 1 to 32, for a model whose batch dimension is dynamic.
         wait: Wait for the score, showing the place in the queue.
         timeout: Seconds to wait; None for as long as it takes.
         quiet: No display. By default there is one in a terminal or notebook only.
@@ -79,39 +117,65 @@ def submit(
     """
     if client is None:
         with Client() as own:
-            return submit(path, challenge, mode, wait=wait, timeout=timeout, quiet=quiet, client=own)
+            return submit(
+                path,
+                challenge,
+                mode,
+                batch_size=batch_size,
+                wait=wait,
+                timeout=timeout,
+                quiet=quiet,
+                client=own,
+            )
     if mode not in ("ranked", "test"):
         raise Invalid(f"mode is 'ranked' or 'test', not {mode!r}")
     client.me()  # "log in first" is said before anything is checked or packed
     display = Display(quiet)
-    about, _ = known_challenge(client, challenge)
-    check_here(path, about, mode, display)
-    accepted = upload(Path(path), challenge, about, mode, display, client)
+    name, options = challenge_for(path, challenge), chosen(batch_size)
+    about, _ = known_challenge(client, name)
+    with as_path(path) as place:
+        check_here(place, about, mode, display, options)
+        accepted = upload(place, name, about, mode, display, client, options)
     if not wait:
         display.say(f"submission {accepted.id} accepted; {how_to_see(accepted.id)}", mark="note")
         return Result.of(accepted, unit=about.unit)
     return wait_for_score(client, accepted, about, timeout=timeout, display=display)
 
 
-def check_here(path: PathLike, challenge: Challenge, mode: Mode, display: Display) -> None:
+def check_here(
+    path: PathLike,
+    challenge: Challenge,
+    mode: Mode,
+    display: Display,
+    options: Mapping[str, Any] | None = None,
+) -> None:
     """Check with the service's own code before a byte is sent.
 
-    Raises `goat.errors.Rejection` with every problem at once.
+    Raises `goat.errors.Rejection` with every problem at once, `goat.errors.Invalid` for an option that
+    the challenge does not know, `goat.errors.MissingPackage` where a package for it is not installed.
     """
     kind = get_kind(challenge.kind)
+    config, parsed = parse_config(kind, challenge.config), parse_options(kind, options or {})
     with display.spinner("checking"):
-        problems = kind.check(Path(path), parse_config(kind, challenge.config), mode)
+        problems = kind.check(Path(path), config, mode, options=parsed)
     if problems:
         raise Rejection(problems)
     display.say("checked: no problems found")
 
 
 def upload(
-    path: Path, challenge: str, about: Challenge, mode: Mode, display: Display, client: Client
+    path: Path,
+    challenge: str,
+    about: Challenge,
+    mode: Mode,
+    display: Display,
+    client: Client,
+    options: Mapping[str, Any] | None = None,
 ) -> Submission:
     """Pack and send; the submission is accepted when this returns."""
     kind = get_kind(about.kind)
-    with kind.pack(path, parse_config(kind, about.config), mode) as packed:
+    config, parsed = parse_config(kind, about.config), parse_options(kind, options or {})
+    with kind.pack(path, config, mode, options=parsed) as packed:
         if about.max_bytes and packed.size > about.max_bytes:
             raise TooLarge(
                 f"The submission has {size(packed.size)}; {challenge} takes at most {size(about.max_bytes)}.",
@@ -122,7 +186,12 @@ def upload(
         try:
             with display.bar("uploading") as advance:
                 accepted = client.submit(
-                    challenge, packed.path, mode=mode, filename=packed.filename, progress=advance
+                    challenge,
+                    packed.path,
+                    mode=mode,
+                    filename=packed.filename,
+                    options=options,
+                    progress=advance,
                 )
         finally:
             client.on_retry(None)

@@ -47,6 +47,17 @@ def number(score: float | None, unit: str = "") -> str:
     return "–" if score is None else f"{score:.4f}{' ' + plain(unit) if unit else ''}"
 
 
+def metric_label(name: str) -> str:
+    """A metric's name for a heading; its unit, where the name ends in one, in brackets.
+
+    >>> metric_label("latency_ms"), metric_label("size_mb"), metric_label("accuracy")
+    ('latency (ms)', 'size (MB)', 'accuracy')
+    """
+    words, _, unit = name.rpartition("_")
+    known = {"ms": "ms", "mb": "MB"}
+    return f"{plain(words, 40)} ({known[unit]})" if words and unit in known else plain(name, 40)
+
+
 def size(count: float) -> str:
     """Bytes for people.
 

@@ -9,8 +9,19 @@ from typing import Any
 import click
 
 from goat import api
+from goat.artifact import challenge_for, chosen
 from goat.cache import known_challenge
-from goat.cli.output import already_said, challenge_option, console, display, emit, json_option, line
+from goat.cli.output import (
+    already_said,
+    batch_size_option,
+    challenge_of_path_option,
+    challenge_option,
+    console,
+    display,
+    emit,
+    json_option,
+    line,
+)
 from goat.client import DEFAULT_CHALLENGE, Client
 from goat.datasets import PARTS, fetch_data
 from goat.dry_run import dry_run as rehearse
@@ -77,36 +88,41 @@ def data(challenge: str, part: str | None, as_json: bool) -> None:
 
 @click.command()
 @click.argument("path", type=PATH)
-@challenge_option
+@challenge_of_path_option
+@batch_size_option
 @click.option("--test", is_flag=True, help="As answers to the sample split.")
 @json_option
-def check(path: Path, challenge: str, test: bool, as_json: bool) -> None:
+def check(path: Path, challenge: str | None, batch_size: int | None, test: bool, as_json: bool) -> None:
     """Check a submission without sending it.
 
     The service's own code runs here and lists every problem at once.
     """
+    name = challenge_for(path, challenge)
     with Client() as client:
-        about, _ = known_challenge(client, challenge)
-    check_here(path, about, "test" if test else "ranked", display(True))
+        about, _ = known_challenge(client, name)
+    check_here(path, about, "test" if test else "ranked", display(True), chosen(batch_size))
     if as_json:
         emit({"problems": []})
     else:
-        line(f"{path} is a valid {'test' if test else 'ranked'} submission to {challenge}")
+        line(f"{path} is a valid {'test' if test else 'ranked'} submission to {name}")
 
 
 @click.command("dry-run")
 @click.argument("path", type=PATH)
-@challenge_option
+@challenge_of_path_option
+@batch_size_option
 @click.option(
     "--truth", type=PATH, help="Score against this folder (it holds truth/) instead of the sample split."
 )
 @json_option
-def dry_run(path: Path, challenge: str, truth: Path | None, as_json: bool) -> None:
-    """Score answers to the sample split here.
+def dry_run(
+    path: Path, challenge: str | None, batch_size: int | None, truth: Path | None, as_json: bool
+) -> None:
+    """Score answers to the sample split, or a model, here.
 
-    The number is exactly that of `goat submit --test`.
+    The number is exactly that of `goat submit --test`; but the speed of a model is this machine's.
     """
-    result = rehearse(path, challenge, truth, quiet=True if as_json else None)
+    result = rehearse(path, challenge, truth, batch_size=batch_size, quiet=True if as_json else None)
     if as_json:
         emit(result.as_dict())
         return

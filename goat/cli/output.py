@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import msgspec
 
-from goat.client import DEFAULT_CHALLENGE
+from goat.client import DEFAULT_CHALLENGE, MODEL_CHALLENGE
 from goat.errors import SHOWN_PROBLEMS, GoatError, Rejection, ServiceUnreachable
 from goat.progress import Display, marked
 from goat.text import plain
@@ -30,6 +30,27 @@ def challenge_option(command: F) -> F:
     """``-c``: which challenge."""
     return click.option(
         "-c", "--challenge", default=DEFAULT_CHALLENGE, show_default=True, metavar="ID", help="The challenge."
+    )(command)
+
+
+def challenge_of_path_option(command: F) -> F:
+    """``-c``: which challenge; where it is not given, what PATH is decides (None)."""
+    return click.option(
+        "-c",
+        "--challenge",
+        default=None,
+        metavar="ID",
+        help=f"The challenge.  [default: {DEFAULT_CHALLENGE}; {MODEL_CHALLENGE} for an .onnx file]",
+    )(command)
+
+
+def batch_size_option(command: F) -> F:
+    """``--batch-size``: for challenges that take models."""
+    return click.option(
+        "--batch-size",
+        type=click.IntRange(1, 32),
+        metavar="N",
+        help="Samples per call (1 to 32) of a model whose batch dimension is dynamic.",
     )(command)
 
 

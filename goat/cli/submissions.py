@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from goat import api
-from goat.cli.output import already_said, challenge_option, console, emit, json_option, line
+from goat.cli.output import (
+    already_said,
+    batch_size_option,
+    challenge_of_path_option,
+    console,
+    emit,
+    json_option,
+    line,
+)
 from goat.client import Client
 from goat.errors import NotFound
 from goat.history import history as fetch_history
@@ -18,7 +26,8 @@ from goat.waiting import DEFAULT_TIMEOUT_S, how_to_see
 
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
-@challenge_option
+@challenge_of_path_option
+@batch_size_option
 @click.option("--test", is_flag=True, help="Answers to the sample split: not ranked, own limit.")
 @click.option("--no-wait", is_flag=True, help="Return as soon as it is accepted.")
 @click.option(
@@ -30,16 +39,25 @@ from goat.waiting import DEFAULT_TIMEOUT_S, how_to_see
     help="Seconds to wait.",
 )
 @json_option
-def submit(path: Path, challenge: str, test: bool, no_wait: bool, timeout: float, as_json: bool) -> None:
+def submit(
+    path: Path,
+    challenge: str | None,
+    batch_size: int | None,
+    test: bool,
+    no_wait: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
     """Submit PATH and wait for its score.
 
-    PATH is what the challenge asks for, e.g. a folder with one file per image. It is checked here
-    first; an interrupted wait leaves the submission alone.
+    PATH is what the challenge asks for, e.g. a folder with one file per image, or an .onnx file. It is
+    checked here first; an interrupted wait leaves the submission alone.
     """
     result = send(
         path,
         challenge,
         "test" if test else "ranked",
+        batch_size=batch_size,
         wait=not no_wait,
         timeout=timeout,
         quiet=True if as_json else None,

@@ -84,3 +84,11 @@ def test_the_sets_agree_on_every_version():
         name, version = re.split(r"[=;]", pin)[0].strip(), pin.partition("==")[2].split()[0]
         several = [one for one in pins("test.txt") if one.startswith(f"{name}==")]
         assert version == versions[name] or any(f"=={version}" in one for one in several)
+
+
+def test_every_setting_of_the_onnx_kind_is_described():
+    from goat.kinds.onnx.settings import Config
+
+    page = (ROOT / "docs" / "onnx.md").read_text(encoding="utf-8")
+    described = re.findall(r"^\| `([a-z_]+)` \|", page[page.index("## For organisers") :], re.MULTILINE)
+    assert sorted(described) == sorted(Config.__struct_fields__)

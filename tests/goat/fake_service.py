@@ -89,6 +89,7 @@ class FakeService:
     outcome: dict[str, Any] = field(
         default_factory=lambda: {"state": "EVALUATED", "score": 7.25, "improved": True}
     )
+    board_metrics: dict[str, float] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=lambda: {"sample.zip": SAMPLE, "eval.zip": EVAL})
     url: str = ""
 
@@ -179,8 +180,9 @@ class FakeService:
     def _public(self, parts: list[str], headers: dict[str, str]) -> Reply | None:
         if len(parts) == 2:
             return json_reply([self.challenge])
-        if parts[2] not in ("task1", "toys:task1"):
-            return problem(404, "not_found", f"There is no challenge {parts[2]}. There is: task1.")
+        known = self.challenge.id
+        if parts[2] not in (known, f"toys:{known}"):
+            return problem(404, "not_found", f"There is no challenge {parts[2]}. There is: {known}.")
         if len(parts) == 3:
             return json_reply(self.challenge)
         if parts[3] == "leaderboard":
@@ -199,13 +201,19 @@ class FakeService:
 
     def board(self) -> Board:
         row = BoardRow(
-            rank=3, team_name="team_awesome", score=7.25, submission_id="s0001", submitted_at=NOW, entries=1
+            rank=3,
+            team_name="team_awesome",
+            score=7.25,
+            submission_id="s0001",
+            submitted_at=NOW,
+            entries=1,
+            metrics=self.board_metrics,
         )
         other = replace(row, rank=1, team_name="evil\x1b[31m\u202e<b>", score=9.0, submission_id="s0000")
         rows = [other, replace(other, rank=2, team_name="second", score=8.0), row]
         return Board(
             event="toys",
-            challenge="task1",
+            challenge=self.challenge.id,
             split="public",
             version=4,
             frozen=False,
@@ -223,9 +231,10 @@ class FakeService:
             self.submissions[identifier] = Submission(
                 id=identifier,
                 event="toys",
-                challenge="task1",
+                challenge=self.challenge.id,
                 team_name="team_awesome",
                 account="team_awesome",
+                options=msgspec.json.decode(query.get("options", ["{}"])[0]),
                 mode="ranked" if query["mode"] == ["ranked"] else "test",
                 state="QUEUED",
                 filename=headers["x-filename"].encode("latin-1").decode(),

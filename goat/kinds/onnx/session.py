@@ -113,8 +113,10 @@ def _load(content: bytes, facts: ModelFacts, batch: int, job: Job) -> Any:
     try:
         return load(content)
     except Exception as error:  # whatever the runtime raises
-        load(canary())  # raises where the machine is at fault: that must be nobody's verdict
-        raise load_refusal(error, job.device) from error
+        refusal = load_refusal(error, job.device)
+        if refusal.verdict != "memory_limit":
+            load(canary())  # raises where the machine is at fault: that must be nobody's verdict
+        raise refusal from error
 
 
 class _Work:
