@@ -195,8 +195,12 @@ class Leaderboard:
 
 
 def metric_names(board: Board) -> list[str]:
-    """Names of the numbers that a board has beside the score, as the service orders them."""
-    return list(dict.fromkeys(name for row in board.rows for name in row.metrics))
+    """Names of the numbers that a board has beside the score, as the service orders them.
+
+    Not every row has all: a team may have taken part in one of a combined board's challenges only.
+    """
+    fullest = sorted(board.rows, key=lambda row: -len(row.metrics))
+    return list(dict.fromkeys(name for row in fullest for name in row.metrics))
 
 
 def board_table(leaderboard: Leaderboard, top: int | None = TOP) -> Table:

@@ -148,7 +148,7 @@ class Table:
             row.entries,
             int(row.submitted_at.timestamp()) - self.start,
             self._was.get(row.team_name, 0),
-            tuple(_significant(row.metrics.get(name)) for name in self.metrics),
+            tuple(significant(row.metrics.get(name)) for name in self.metrics),
         )
 
 
@@ -231,7 +231,7 @@ def headings(names: Iterable[str]) -> list[list[Any]]:
     return found
 
 
-def _significant(value: float | None) -> float | None:
+def significant(value: float | None) -> float | None:
     """Five digits that count: more than are shown."""
     return None if value is None else float(f"{value:.5g}")
 

@@ -86,7 +86,10 @@ def test_the_service_takes_only_the_shared_parts_of_the_library():
         (("jupyterhub", "tornado", "traitlets"), ("hub_config", "goat.widgets")),
         (("torch",), ()),
         (("pynvml",), ("scoring_service.evaluation",)),
-        (("onnxruntime", "onnx"), ("goat.baselines", "goat.kinds", "scoring_service.evaluation", "goat.readers")),
+        (
+            ("onnxruntime", "onnx"),
+            ("goat.baselines", "goat.kinds", "scoring_service.evaluation", "goat.readers"),
+        ),
     ],
     ids=[
         "web framework",
