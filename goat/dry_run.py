@@ -41,6 +41,8 @@ class DryRun(Fields):
     """The service could not be asked: settings and data are those last seen here."""
     exact: bool = True
     """The service's test mode gives this very number; not so where the score depends on speed."""
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Metric → (low, high) of what was measured: the 95 % interval of its median."""
     machine: dict[str, Any] = field(default_factory=dict)
     """What it was measured on and with, where something was."""
 
@@ -158,6 +160,11 @@ def _scored(
         seconds=time.perf_counter() - started,
         offline=offline,
         exact=not kind.measured,
+        intervals={
+            name: (measure.low, measure.high)
+            for name, measure in outcome.scores["sample"].items()
+            if measure.low < measure.high
+        },
         machine=dict(outcome.machine),
     )
     display.say(result.sentence())

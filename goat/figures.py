@@ -5,13 +5,19 @@ Names that teams chose are escaped, since plotly's labels read a subset of HTML.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
 
-from goat.text import markup
+from goat.text import amount, markup, metric_label, number
 
 if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
+
+    from goat.surface import Surface
+
+_NO_METRICS = frozenset({"rank", "team_name", "score", "submission_id", "submitted_at", "entries"})
+"""A board's other columns."""
 
 _OWN = "#d1495b"
 _BEST = "#00798c"
@@ -157,6 +163,79 @@ def course_figure(
         hovermode="closest",
     )
     return figure
+
+
+def speed_figure(
+    frame: pd.DataFrame,
+    surface: Surface | None,
+    *,
+    across: str,
+    up: str,
+    unit: str = "",
+    highlight: str | None = None,
+    title: str = "Accuracy and speed",
+) -> go.Figure:
+    """Teams by two metrics, over lines of equal score.
+
+    Args:
+        frame: Columns ``team_name``, ``score`` and the board's metrics; a team without ``across`` or
+            ``up`` is left out.
+        surface: The score over both (`goat.surface.surface_of`), or None to draw the teams alone.
+        across: Column along x, e.g. ``latency_ms``.
+        up: Column along y, e.g. ``accuracy``.
+        unit: Unit of the score.
+        highlight: Name of the team to show in another colour and in front.
+    """
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    if surface is not None:
+        figure.add_contour(
+            x=surface.x,
+            y=surface.y,
+            z=surface.z,
+            name=markup(surface.said()),
+            showlegend=True,
+            showscale=False,
+            colorscale=[[0, _OTHER], [1, _OTHER]],
+            contours={"coloring": "lines", "showlabels": True},
+            ncontours=12,
+            line={"width": 1},
+            hoverinfo="skip",
+        )
+    for own in (False, True):
+        part = frame.dropna(subset=[across, up])
+        part = part[(part["team_name"] == highlight) == own]
+        if part.empty:
+            continue
+        figure.add_scatter(
+            x=part[across],
+            y=part[up],
+            name="your team" if own else "teams",
+            mode="markers",
+            marker={"color": _OWN if own else _BEST, "size": 13 if own else 9},
+            customdata=[_said(row, across, up, unit) for row in part.to_dict("records")],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    figure.update_layout(
+        title=markup(title),
+        xaxis_title=markup(metric_label(across)),
+        yaxis_title=markup(metric_label(up)),
+        legend={"orientation": "h", "y": -0.25},
+        hovermode="closest",
+    )
+    if surface is not None and surface.logarithmic:
+        figure.update_xaxes(type="log")
+    return figure
+
+
+def _said(row: dict[Hashable, Any], across: str, up: str, unit: str) -> str:
+    """A team's numbers, for a label."""
+    metrics = [name for name in row if name not in _NO_METRICS]
+    ordered = [up, across, *(name for name in metrics if name not in (up, across))]
+    lines = [f"{markup(metric_label(str(name)))} {amount(str(name), row[name])}" for name in ordered]
+    score = f"score {number(row['score'])}{' ' + markup(unit) if unit else ''}"
+    return "<br>".join([f"<b>{markup(row['team_name'], 40)}</b>", score, *lines])
 
 
 def _axis(name: str, unit: str) -> str:

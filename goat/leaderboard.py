@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 from goat.callables import make_callable
 from goat.client import DEFAULT_CHALLENGE, MODEL_CHALLENGE, Client
 from goat.errors import Invalid
-from goat.figures import board_figure, course_figure
+from goat.figures import board_figure, course_figure, speed_figure
 from goat.identity import saved_name
-from goat.records import Board, BoardHistory, BoardRow, BoardStep, Split
-from goat.text import markup, metric_label, number, plain
+from goat.records import Board, BoardHistory, BoardRow, BoardStep, Challenge, Split
+from goat.surface import plane_of, surface_of
+from goat.text import amount, markup, metric_label, number, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +88,8 @@ class Leaderboard:
     """The team to point out: the one that is logged in, unless another was named."""
     ask: Callable[[], BoardHistory] | None = field(default=None, compare=False)
     """Looks up how the board came to be."""
+    about: Callable[[], Challenge] | None = field(default=None, compare=False)
+    """Looks up the challenge's settings."""
 
     @property
     def history(self) -> Course:
@@ -101,7 +104,7 @@ class Leaderboard:
     @property
     def metrics(self) -> list[str]:
         """Names of the further numbers that the challenge shows, e.g. ``accuracy``, ``latency_ms``."""
-        return list(dict.fromkeys(name for row in self.board.rows for name in row.metrics))
+        return metric_names(self.board)
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -120,6 +123,32 @@ class Leaderboard:
         """The best thirty teams as bars, your own in another colour."""
         title = f"{self.board.challenge} · {self.board.split}"
         return board_figure(self.frame, unit=self.board.unit, highlight=self.team_name, title=title)
+
+    @property
+    def speed_figure(self) -> go.Figure:
+        """Accuracy against latency, your own team in another colour, with lines of equal score.
+
+        The lines are the challenge's own formula at your model's size, or at the middle size of the board.
+        The settings are asked of the service when the figure is wanted. Raises `goat.errors.Invalid` for
+        a board of a challenge that has no such numbers.
+        """
+        about = self.about() if self.about is not None else None
+        plane = plane_of(about.kind) if about is not None else None
+        if about is None or plane is None:
+            raise Invalid("Only a challenge that takes models has accuracy and speed on its board.")
+        across, up = plane
+        frame = self.frame.reindex(columns=list(dict.fromkeys([*self.frame.columns, across, up])))
+        surface = surface_of(about.kind, about.config, self.board, self.team_name)
+        title = f"{self.board.challenge} · accuracy and speed"
+        return speed_figure(
+            frame,
+            surface,
+            across=across,
+            up=up,
+            unit=self.board.unit,
+            highlight=self.team_name,
+            title=title,
+        )
 
     def rows(self, top: int | None = TOP) -> list[BoardRow]:
         """The first ``top`` rows (None: all), and the team's own when it is further down."""
@@ -150,7 +179,7 @@ class Leaderboard:
             f"<tr{' style=font-weight:bold' if row.team_name == self.team_name else ''}>"
             f"<td>{row.rank}</td><td style='text-align:left'>{markup(row.team_name, 60)}</td>"
             f"<td>{markup(number(row.score, self.board.unit))}</td>"
-            f"{''.join(f'<td>{number(row.metrics.get(name))}</td>' for name in names)}"
+            f"{''.join(f'<td>{amount(name, row.metrics.get(name))}</td>' for name in names)}"
             f"<td>{row.submitted_at:%Y-%m-%d %H:%M}</td><td>{row.entries}</td></tr>"
             for row in self.rows()
         )
@@ -163,6 +192,15 @@ class Leaderboard:
         state = ", frozen" if self.board.frozen else ""
         caption = f"{self.board.challenge}, {self.board.split}{state}: {len(self)} teams{more}"
         return f"<table><caption>{markup(caption)}</caption>{head}{cells}</table>"
+
+
+def metric_names(board: Board) -> list[str]:
+    """Names of the numbers that a board has beside the score, as the service orders them.
+
+    Not every row has all: a team may have taken part in one of a combined board's challenges only.
+    """
+    fullest = sorted(board.rows, key=lambda row: -len(row.metrics))
+    return list(dict.fromkeys(name for row in fullest for name in row.metrics))
 
 
 def board_table(leaderboard: Leaderboard, top: int | None = TOP) -> Table:
@@ -194,7 +232,7 @@ def board_table(leaderboard: Leaderboard, top: int | None = TOP) -> Table:
             str(row.rank),
             Text(plain(row.team_name, 40)),
             number(row.score),
-            *(number(row.metrics.get(name)) for name in names),
+            *(amount(name, row.metrics.get(name)) for name in names),
             f"{row.submitted_at:%Y-%m-%d %H:%M}",
             str(row.entries),
             style="bold green" if row.team_name == leaderboard.team_name else None,
@@ -216,9 +254,9 @@ def leaderboard(
     event's boards are public.
     """
     if client is not None:
-        return _leaderboard(client, challenge, split, team_name, client.board_history)
+        return _leaderboard(client, challenge, split, team_name, client.board_history, client.challenge)
     with Client() as own:
-        return _leaderboard(own, challenge, split, team_name, _asked_anew)
+        return _leaderboard(own, challenge, split, team_name, _asked_anew, _settings_asked_anew)
 
 
 def _leaderboard(
@@ -227,17 +265,24 @@ def _leaderboard(
     split: Split,
     team_name: str | None,
     history: Callable[..., BoardHistory],
+    about: Callable[[str], Challenge],
 ) -> Leaderboard:
     board = client.combined() if challenge == "combined" else client.leaderboard(challenge, split)
     team = team_name or saved_name(client.url)
     has_one = split == "public" and challenge.rpartition(":")[2] != "combined"
     ask = (lambda: history(challenge, team_name=team)) if has_one else None
-    return Leaderboard(board, team, ask)
+    told = None if challenge.rpartition(":")[2] == "combined" else (lambda: about(challenge))
+    return Leaderboard(board, team, ask, told)
 
 
 def _asked_anew(challenge: str, *, team_name: str | None) -> BoardHistory:
     with Client() as client:
         return client.board_history(challenge, team_name=team_name)
+
+
+def _settings_asked_anew(challenge: str) -> Challenge:
+    with Client() as client:
+        return client.challenge(challenge)
 
 
 def getLB_chall1(team_name: str | None = None) -> pd.DataFrame:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import html
+import math
 import unicodedata
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -56,6 +57,20 @@ def metric_label(name: str) -> str:
     words, _, unit = name.rpartition("_")
     known = {"ms": "ms", "mb": "MB"}
     return f"{plain(words, 40)} ({known[unit]})" if words and unit in known else plain(name, 40)
+
+
+def amount(name: str, value: float | None) -> str:
+    """A metric's value for people: what has a unit with three digits that count, the rest like a score.
+
+    >>> amount("latency_ms", 1.2534), amount("latency_ms", 31.46), amount("size_mb", 0.009)
+    ('1.25', '31.5', '0.0090')
+    >>> amount("accuracy", 0.91234), amount("size_mb", None)
+    ('0.9123', '–')
+    """
+    if value is None or metric_label(name) == plain(name, 40) or not math.isfinite(value):
+        return number(value)
+    whole = len(f"{abs(value):.0f}") if abs(value) >= 1 else 0 if abs(value) >= 0.1 else -1
+    return f"{value:.{max(0, 3 - whole)}f}"
 
 
 def size(count: float) -> str:

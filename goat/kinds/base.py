@@ -145,7 +145,11 @@ class Kind(ABC):
     open_metrics: ClassVar[frozenset[str]] = frozenset()
     """Metrics that tell nothing of the hidden truth: the team always sees those of its submission."""
     board_metrics: ClassVar[tuple[str, ...]] = ()
-    """Public metrics that the board shows beside the score, in this order."""
+    """Public metrics that the board shows beside the score, in this order: what matters most first."""
+    plane: ClassVar[tuple[str, str] | None] = None
+    """Two of them, (across, up), that a figure draws against each other with lines of equal score."""
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    """Endings of the one file that is a submission, e.g. ``.onnx``; empty where it may be a folder too."""
     sources: ClassVar[tuple[str, ...]]
     """Modules whose code decides the score; their text makes the scorer's digest."""
 
@@ -167,6 +171,10 @@ class Kind(ABC):
     @abstractmethod
     def unit(self, config: Any) -> str:
         """Unit of the score for axes and tables, e.g. ``dB``; empty for a pure number."""
+
+    def predictor(self, config: Any) -> Callable[[Mapping[str, float]], float | None]:
+        """Tells the score of a submission with given ``board_metrics``; None where there is none."""
+        return lambda metrics: None
 
     @abstractmethod
     def validate_data(self, folder: Path, config: Any) -> list[str]:

@@ -13,7 +13,7 @@ import os
 import secrets
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +25,7 @@ from goat.kinds.base import Data, Kind, Limits, Measure, Outcome, Runner, Upload
 from goat.kinds.dataset import dataset_faults
 from goat.kinds.local import LocalRunner
 from goat.kinds.onnx import scoring, settings
+from goat.kinds.onnx.prediction import Predictor
 from goat.kinds.onnx.refusals import in_words_for_models
 from goat.kinds.onnx.runtime import require_runtime
 from goat.kinds.onnx.session import Job, Ran, run_model
@@ -46,6 +47,8 @@ class OnnxInference(Kind):
     measured = True
     open_metrics = scoring.OPEN_METRICS
     board_metrics = ("accuracy", "latency_ms", "size_mb")
+    plane = ("latency_ms", "accuracy")
+    suffixes = (".onnx",)
     sources: ClassVar[tuple[str, ...]] = (
         "goat.kinds.formulas",
         "goat.kinds.onnx.calls",
@@ -82,6 +85,9 @@ class OnnxInference(Kind):
 
     def unit(self, config: Config) -> str:
         return config.unit
+
+    def predictor(self, config: Config) -> Callable[[Mapping[str, float]], float | None]:
+        return Predictor(config)
 
     def validate_data(self, folder: Path, config: Config) -> list[str]:
         return dataset_faults(

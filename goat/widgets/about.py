@@ -91,8 +91,10 @@ def verdict_text(error: BaseException) -> str:
     return plain(error) if isinstance(error, GoatError) else f"That did not work: {plain(error, 300)}"
 
 
-def good_html(sentence: str) -> str:
-    return _box("goat-good-box", markup(sentence))
+def good_html(sentence: str, numbers: str = "") -> str:
+    """A result, and below it the numbers that it was made of."""
+    more = f"<div class='goat-numbers'>{markup(numbers)}</div>" if numbers else ""
+    return _box("goat-good-box", markup(sentence) + more)
 
 
 def _box(name: str, content: str) -> str:

@@ -1,13 +1,15 @@
 // The live board. The model's `tables` is the truth; changes are applied to it as they come.
-// A row is [key, name, rank, score, entries, seconds after start, rank that it is compared with].
+// A row is [key, name, rank, score, entries, seconds after start, rank that it is compared with,
+// ...the table's `metrics`].
 
-const [KEY, NAME, RANK, SCORE, ENTRIES, TIME, WAS] = [0, 1, 2, 3, 4, 5, 6];
+const [KEY, NAME, RANK, SCORE, ENTRIES, TIME, WAS, METRICS] = [0, 1, 2, 3, 4, 5, 6, 7];
 const REDRAW_MS = 1000;
 
 /** The figures that a board may offer: a title, and what to draw of a table with the sentence that says it. */
 const FIGURES = {
   time: { title: "Over time", make: timeFigure },
   distribution: { title: "Distribution", make: spreadFigure },
+  speed: { title: "Accuracy and speed", make: speedPicture },
 };
 
 /** The rows after a change: the twin of `apply` in rows.py. */
@@ -18,10 +20,12 @@ function applyChange(rows, change) {
   const out = new Set(change.r ?? []);
   for (let at = 0; at < change.c.length; at += 5) out.add(change.c[at]);
   const next = rows.filter((row) => !out.has(row[KEY]));
+  const width = (change.m ?? []).length / Math.max(1, change.c.length / 5);
   for (let at = 0; at < change.c.length; at += 5) {
     const [key, position, score, more, offset] = change.c.slice(at, at + 5);
     const old = known.get(key) ?? [key, names.get(key) ?? "?", 0, 0, 0, 0, 0];
-    next.splice(position, 0, [key, old[NAME], 0, score, old[ENTRIES] + more, change.t + offset, old[WAS]]);
+    const metrics = (change.m ?? []).slice((at / 5) * width, (at / 5 + 1) * width);
+    next.splice(position, 0, [key, old[NAME], 0, score, old[ENTRIES] + more, change.t + offset, old[WAS], ...metrics]);
   }
   const ranks = [];
   next.forEach((row, at) => ranks.push(at && row[RANK] && next[at - 1][RANK] === row[RANK] ? ranks[at - 1] : at + 1));
@@ -92,6 +96,34 @@ function spreadFigure({ table, isOwn, theme }) {
   return [distributionFigure(scores, mine ? mine[SCORE] : null, table.unit, theme), `${said} ${standing(table, isOwn)}`];
 }
 
+/** Teams by two of the metrics, over lines of equal score where the kernel has told them. */
+function speedPicture({ table, isOwn, theme, surface }) {
+  const at = (name) => METRICS + table.metrics.findIndex(([one]) => one === name);
+  if (!surface || at(surface.across) < METRICS || at(surface.up) < METRICS) {
+    return [speedFigure({ teams: [], surface: null, theme }), "No team has an accuracy and a speed yet."];
+  }
+  const placed = table.rows.filter((row) => row[at(surface.across)] !== null && row[at(surface.up)] !== null);
+  const numbers = (row) => table.metrics.map(([, title, unit], index) => [title, amount(row[METRICS + index], unit)]);
+  const teams = placed.map((row, index) => ({
+    x: row[at(surface.across)],
+    y: row[at(surface.up)],
+    name: row[NAME],
+    own: isOwn(row),
+    first: index === 0,
+    lines: [["Score", withUnit(row[SCORE], table)], ...numbers(row)],
+  }));
+  const titles = Object.fromEntries(table.metrics.map(([name, title]) => [name, title]));
+  const mine = placed.find(isOwn);
+  const spoken = (row) => numbers(row).map(([title, value]) => `${title} ${value}`).join(", ");
+  const told = [
+    `${titles[surface.up]} against ${titles[surface.across]} of ${placed.length} ${placed.length === 1 ? "team" : "teams"}; the lines are the ${surface.said}.`,
+    placed.length ? `The best, ${placed[0][NAME]}: ${spoken(placed[0])}.` : "",
+    mine && mine !== placed[0] ? `You: ${spoken(mine)}.` : "",
+    standing(table, isOwn),
+  ];
+  return [speedFigure({ teams, surface, titles, theme }), told.filter(Boolean).join(" ")];
+}
+
 function noteOf(table) {
   if (table.split === "private") {
     return "The final ranking: private scores of the submissions that count. ± compares it with the public board.";
@@ -115,14 +147,16 @@ function render({ model, el }) {
   const panel = make("div", { role: "tabpanel" });
   const boards = makeTabs("Boards", panel, () => refresh(false));
   const kinds = makeTabs("Views", panel, () => refresh(false));
-  const grid = makeGrid(summary, [
+  const columns = (metrics) => [
     { title: "#", name: "goat-rank", label: "Rank", cell: (row, cell) => { cell.textContent = row[RANK]; } },
     { title: "±", name: "goat-move", label: "Places gained", cell: showMove },
     { title: "Team", name: "goat-team", header: true, cell: showTeam },
     { title: "Score", name: "goat-score", cell: (row, cell) => { cell.textContent = shown(row[SCORE]); } },
+    ...metricColumns(metrics, (row) => row.slice(METRICS)),
     { title: "Tries", name: "goat-tries", label: "Scored submissions", cell: (row, cell) => { cell.textContent = row[ENTRIES]; } },
     { title: "Submitted", name: "goat-time", label: "Submitted (your time)", cell: (row, cell) => { cell.textContent = when(row); } },
-  ]);
+  ];
+  const grid = makeGrid(summary, columns([]));
   panel.append(note, grid.element, empty, chart);
   el.append(
     boards.element,
@@ -153,7 +187,9 @@ function render({ model, el }) {
     view.timer = 0;
     view.drawn = performance.now();
     const own = (model.get("own")[table.id] ?? []);
-    const [figure, sentence] = FIGURES[kinds.chosen].make({ table, own, isOwn, team: model.get("team"), theme: colours(el) });
+    const [figure, sentence] = FIGURES[kinds.chosen].make({
+      table, own, isOwn, team: model.get("team"), theme: colours(el), surface: model.get("surfaces")[table.id],
+    });
     draw(model, chart, figure, sentence);
   }
 
@@ -216,6 +252,8 @@ function render({ model, el }) {
     const rows = wanted && asTable ? table.rows.filter((row) => row[NAME].toLowerCase().includes(wanted)) : table.rows;
     summarise(table, wanted && asTable ? rows.length : null);
     if (none) return;
+    el.classList.toggle("goat-with-metrics", table.metrics.length > 0);
+    if (asTable) grid.setColumns(columns(table.metrics));
     if (asTable) grid.show(rows, isOwn, (row) => `${table.id} ${row[KEY]}`, changed ? (table.touched ?? []).map((key) => `${table.id} ${key}`) : []);
     else drawSoon(table, changed);
   }
@@ -243,12 +281,12 @@ function render({ model, el }) {
   const tablesChanged = () => refresh(true);
   const otherChanged = () => refresh(false);
   model.on("change:tables", tablesChanged);
-  model.on("change:team change:problem change:own", otherChanged);
+  model.on("change:team change:problem change:own change:surfaces", otherChanged);
   refresh(false);
   const themed = onTheme(otherChanged);
   return () => {
     model.off("change:tables", tablesChanged);
-    model.off("change:team change:problem change:own", otherChanged);
+    model.off("change:team change:problem change:own change:surfaces", otherChanged);
     clearTimeout(view.timer);
     herald.destroy();
     grid.destroy();

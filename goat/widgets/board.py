@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import traitlets
@@ -14,11 +15,12 @@ from goat.errors import Forbidden, GoatError, NotFound
 from goat.history import history
 from goat.leaderboard import Leaderboard
 from goat.records import Board, Submission
+from goat.surface import Surface, surface_of
 from goat.text import plain
 from goat.waiting import reference
 from goat.widgets.assets import source
 from goat.widgets.base import Shown
-from goat.widgets.offers import Offer, offers, own_challenges
+from goat.widgets.offers import SPEED, Offer, offers, own_challenges
 from goat.widgets.rows import DIGITS, TIME, Table
 from goat.widgets.stream import Live, ask_board
 
@@ -46,11 +48,14 @@ class BoardWidget(Shown):
     team = traitlets.Unicode("").tag(sync=True)
     own = traitlets.Dict().tag(sync=True)
     """Board → the own team's scored submissions as [seconds since 1970, score]."""
+    surfaces = traitlets.Dict().tag(sync=True)
+    """Board → what the figure of accuracy and speed is drawn over (`goat.surface.Surface`)."""
 
     def __init__(self, names: tuple[str, ...] = (), *, live: Live, client: Client) -> None:
         self._boards: dict[str, Board] = {}
         self._shown: dict[str, Table] = {}
         self._offers: dict[str, Offer] = {}
+        self._surfaces: dict[str, Surface] = {}
         self._hearers: dict[str, Callable[[Board], None]] = {}
         self._begun = False
         self._wrong: GoatError | None = None
@@ -134,7 +139,7 @@ class BoardWidget(Shown):
         with self._changing:
             if offered == self._offers:
                 return
-            before, self._offers = self._shown, offered
+            before, known, self._offers = self._shown, self._offers, offered
             self._shown = {
                 name: before.get(name) or Table(name, offer.title, offer.split)
                 for name, offer in offered.items()
@@ -142,6 +147,11 @@ class BoardWidget(Shown):
             for name, offer in offered.items():
                 self._shown[name].title, self._shown[name].figures = offer.title, offer.figures
             self._boards = {name: self._boards[name] for name in offered if name in self._boards}
+            changed = [name for name in self._surfaces if known.get(name) != offered.get(name)]
+            for name in changed:  # another formula, or gone
+                del self._surfaces[name]
+                if name in self._boards:
+                    self._draw_surface(name)
             if before:
                 self._store(quietly=False)
 
@@ -187,9 +197,26 @@ class BoardWidget(Shown):
                 table.compare(public)
             self._boards[name] = board
             change = table.show(board)
+            self._draw_surface(name)
             self._store(quietly=change is not None)
             if change is not None:
                 self.send({"b": list(self._shown).index(name), **change})
+
+    def _draw_surface(self, name: str) -> None:
+        """Compute the score around the teams of a board, where that has changed."""
+        offer, team = self._offers[name], self.team
+        if SPEED not in offer.figures:
+            return
+        before = self._surfaces.get(name)
+        with contextlib.suppress(GoatError, ValueError):  # settings of a newer service: no lines, then
+            now = surface_of(offer.kind, offer.config, self._boards[name], team, before)
+            if now is None:
+                self._surfaces.pop(name, None)
+            elif now is not before:
+                self._surfaces[name] = now
+        told = {one: {**asdict(surface), "said": surface.said()} for one, surface in self._surfaces.items()}
+        if before is not self._surfaces.get(name) or told.keys() != self.surfaces.keys():
+            self.surfaces = told
 
     def _store(self, *, quietly: bool) -> None:
         self._silent = quietly
@@ -212,6 +239,9 @@ class BoardWidget(Shown):
         self.problem = problem or (plain(self._wrong) if self._wrong else "")
         if not problem and self._live.team:
             self.team = self._live.team
+            with self._changing:
+                for name in self._boards:
+                    self._draw_surface(name)
 
     def _own_points(self, client: Client) -> None:
         with contextlib.suppress(GoatError):

@@ -150,6 +150,43 @@ function distributionFigure(scores, mine, unit, theme) {
   return { data, layout: shape };
 }
 
+/**
+ * Teams { x, y, name, own, first, lines: [[title, value]] } over the lines of equal score of a surface
+ * (see goat/surface.py); `titles` by the name of a metric.
+ */
+function speedFigure({ teams, surface, titles, theme }) {
+  const data = [];
+  if (surface) {
+    data.push({
+      type: "contour", x: surface.x, y: surface.y, z: surface.z, name: surface.said, showlegend: true,
+      showscale: false, hoverinfo: "skip", ncontours: 12, line: { width: 1 },
+      colorscale: [[0, theme.soft], [1, theme.soft]],
+      contours: { coloring: "lines", showlabels: true, labelfont: { color: theme.soft, size: 11 } },
+    });
+  }
+  for (const own of [false, true]) {
+    const part = teams.filter((team) => team.own === own);
+    if (!part.length) continue;
+    data.push({
+      type: "scatter", mode: "markers+text", name: own ? "your team" : "teams",
+      x: part.map((team) => team.x), y: part.map((team) => team.y),
+      text: part.map((team) => (own ? "you" : team.first ? `best: ${escaped(team.name.slice(0, 24))}` : "")),
+      textposition: "top center", textfont: { color: own ? theme.own : theme.text },
+      marker: { color: own ? theme.own : theme.best, size: own ? 13 : 9, line: { color: theme.line, width: 1 } },
+      customdata: part.map(({ name, lines }) => [`<b>${escaped(name)}</b>`, ...lines.map(([title, value]) => `${escaped(title)}: ${escaped(value)}`)].join("<br>")),
+      hovertemplate: "%{customdata}<extra></extra>",
+    });
+  }
+  const shape = layout(theme, surface ? escaped(titles[surface.across]) : "", surface ? escaped(titles[surface.up]) : "");
+  if (surface) {
+    const ends = [surface.x[0], surface.x.at(-1)];
+    if (surface.logarithmic) Object.assign(shape.xaxis, { type: "log", range: ends.map(Math.log10), dtick: "D1" });
+    else shape.xaxis.range = ends;
+    shape.yaxis.range = [surface.y[0], surface.y.at(-1)];
+  }
+  return { data, layout: shape };
+}
+
 /** Draw into `place`; `sentence` says the same to a screen reader. Only the latest figure is drawn. */
 async function draw(model, place, figure, sentence) {
   place.setAttribute("role", "img");

@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets
 
 from goat.client import Client
+from goat.widgets.asked import Asked
 from goat.widgets.assets import source
 from goat.widgets.base import answer_where_asked
 from goat.widgets.herald import Herald
@@ -29,6 +30,7 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """The panel's parts, by name."""
 
     def __init__(self, challenge: str | None, connect: Callable[[], Client]) -> None:
+        self.asked = Asked()
         wide = {"width": "auto", "flex": "1 1 260px", "min_width": "120px"}
         self.problem = ipywidgets.HTML()
         self.head = ipywidgets.HTML("<h3>connecting …</h3>")
@@ -46,14 +48,24 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.path = ipywidgets.Combobox(
             description="Path",
             style={"description_width": "initial"},
-            placeholder="folder or file with your answers",
-            tooltip="Path of your answers, seen from this notebook",
+            placeholder=self.asked.placeholder,
+            tooltip="Path of what you hand in, seen from this notebook",
             layout=wide,
         )
         self.look = ipywidgets.Button(
             description="Look again", tooltip="look for files again", layout={"width": "96px"}
         )
         self.upload = UploadWidget(self.arrived)
+        self.handed = _title(self.asked.title)
+        self.batch = ipywidgets.Dropdown(
+            description="Batch size",
+            tooltip="Samples per call",
+            style={"description_width": "initial"},
+            layout={"width": "270px"},
+        )
+        hint = "samples per call, for a model whose batch dimension is dynamic"
+        self.batches = _row(self.batch, ipywidgets.HTML(f"<span class='goat-facts'>{hint}</span>"))
+        self.batches.layout.display = "none"
         self.check = ipywidgets.Button(description="1 · Check", tooltip="find what is wrong, here and now")
         self.rehearse = ipywidgets.Button(
             description="2 · Dry run", tooltip="the score of a test run, computed here"
@@ -78,25 +90,41 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         return [
             *(style, self.head, self.choose, self.facts, self.problem, self.task),
             *(_title("Data"), _row(self.fetch, self.fetched)),
-            *(_title("Your answers"), _row(self.mode, self.explained), _row(self.path, self.look)),
-            *(self.upload, _row(self.check, self.rehearse, self.send), self.steps, self.verdict),
+            *(self.handed, _row(self.mode, self.explained), _row(self.path, self.look), self.upload),
+            *(self.batches, _row(self.check, self.rehearse, self.send), self.steps, self.verdict),
             *(_title("Your submissions"), self.own, self.herald),
         ]
 
     def explain(self) -> None:
         """Say what the chosen mode means."""
         test = self.mode.value == "test"
-        said = (
-            "answers to the <b>sample</b> inputs: scored, but does not count"
-            if test
-            else "answers to the <b>evaluation</b> inputs: for the board"
-        )
-        self.explained.value = f"<span class='goat-facts'>{said}</span>"
-        self.rehearse.disabled = not test
+        self.explained.value = f"<span class='goat-facts'>{self.asked.meaning(test=test)}</span>"
+        # A model can always be tried on the sample inputs; answers are to one kind of inputs.
+        self.rehearse.disabled = not (test or self.asked.model)
+
+    def ask(self, asked: Asked) -> None:
+        """Take what this challenge wants in place of what another wanted."""
+        if asked == self.asked:
+            return
+        self.asked = asked
+        self.handed.value = _heading(asked.title)
+        self.path.placeholder = asked.placeholder
+        self.path.value = ""
+        self.upload.accept = ",".join(asked.suffixes)
+        self.batches.layout.display = "none" if asked.batch is None else None
+        if asked.batch is not None:
+            self.batch.options = asked.batches
+        self.explain()
+        self.list_paths()
+
+    def options(self) -> dict[str, Any]:
+        """What was chosen beside the file."""
+        chosen = self.batch.value if self.asked.batch is not None else 0
+        return {"batch_size": chosen} if chosen else {}
 
     def list_paths(self) -> None:
         """Offer what lies here now."""
-        self.path.options = tuple(candidates(Path()))
+        self.path.options = tuple(candidates(Path(), self.asked.suffixes))
 
     def arrived(self, path: str) -> None:
         """A file was uploaded."""
@@ -121,15 +149,28 @@ def _row(*children: Any) -> ipywidgets.HBox:
 
 
 def _title(text: str) -> ipywidgets.HTML:
-    return ipywidgets.HTML(f"<h4>{text}</h4>")
+    return ipywidgets.HTML(_heading(text))
 
 
-def candidates(folder: Path) -> list[str]:
-    """Folders and files that may hold answers, two levels deep, folders first."""
+def _heading(text: str) -> str:
+    return f"<h4>{text}</h4>"
+
+
+def candidates(folder: Path, suffixes: tuple[str, ...] = ()) -> list[str]:
+    """What may be handed in, two levels deep: files with one of the suffixes, newest first; without any,
+    folders and files that may hold answers, folders first."""
     found: list[str] = []
+    if suffixes:
+        with contextlib.suppress(OSError):
+            files = [
+                one for pattern in ("*", "*/*") for one in folder.glob(pattern) if one.suffix in suffixes
+            ]
+            files = [one for one in files if one.is_file() and not _hidden(one)]
+            found = [str(one) for one in sorted(files, key=lambda one: -one.stat().st_mtime)]
+        return found[:_LISTED]
     with contextlib.suppress(OSError):
         for path in sorted(folder.iterdir(), key=lambda item: (item.is_file(), item.name)):
-            if path.name.startswith(".") or path.name in _SKIPPED or path.suffix in _NO_ANSWERS:
+            if _hidden(path) or path.suffix in _NO_ANSWERS:
                 continue
             found.append(str(path))
             if path.is_dir():
@@ -137,3 +178,7 @@ def candidates(folder: Path) -> list[str]:
                     inside = sorted(path.iterdir())[:20]
                     found += [str(one) for one in inside if one.is_dir() or one.suffix == ".zip"]
     return found[:_LISTED]
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part in _SKIPPED for part in path.parts)

@@ -25,13 +25,9 @@ function makeGrid(caption, columns) {
   caption.id ||= newId();
   const body = make("div", { role: "rowgroup", class: "goat-body" });
   const head = make("div", { role: "row", class: "goat-row goat-head", "aria-rowindex": "1" });
-  columns.forEach((column, at) => {
-    const said = { "aria-label": column.label, title: column.label, "aria-colindex": at + 1 };
-    head.append(make("div", { role: "columnheader", class: `goat-cell ${column.name}`, text: column.title, ...said }));
-  });
   const grid = make(
     "div",
-    { role: "grid", class: "goat-grid", tabindex: "0", "aria-labelledby": caption.id, "aria-colcount": columns.length },
+    { role: "grid", class: "goat-grid", tabindex: "0", "aria-labelledby": caption.id },
     make("div", { role: "rowgroup", class: "goat-sticky" }, head),
     body,
   );
@@ -39,6 +35,20 @@ function makeGrid(caption, columns) {
   // would have it laid out once more each time.
   const state = { rows: [], own: () => false, key: (row) => row, active: -1, changed: new Map(), top: 0, height: 0, clearing: 0 };
   const made = new Map(); // key → element, kept while in view so that focus and flashes survive
+
+  const named = (list) => list.map((column) => `${column.title} ${column.name}`).join("|");
+  function setColumns(wanted) {
+    if (head.children.length && named(wanted) === named(columns)) return;
+    columns = wanted;
+    head.replaceChildren(...columns.map((column, at) => {
+      const said = { "aria-label": column.label, title: column.label, "aria-colindex": at + 1 };
+      return make("div", { role: "columnheader", class: `goat-cell ${column.name}`, text: column.title, ...said });
+    }));
+    grid.setAttribute("aria-colcount", columns.length);
+    made.clear();
+    body.replaceChildren();
+  }
+  setColumns(columns);
 
   function visible() {
     const top = Math.max(0, Math.floor(state.top / ROW_HEIGHT) - SPARE);
@@ -129,6 +139,7 @@ function makeGrid(caption, columns) {
   return {
     element: grid,
     activate,
+    setColumns,
     show(rows, own, key, changed = []) {
       const activeKey = state.rows[state.active] ? state.key(state.rows[state.active]) : null;
       Object.assign(state, { rows, own, key });
@@ -149,6 +160,24 @@ function makeGrid(caption, columns) {
       resized.disconnect();
     },
   };
+}
+
+/** A metric's value: what has a unit with three digits that count. The twin of `amount` in text.py. */
+function amount(value, unit) {
+  if (value === null || value === undefined) return "–";
+  if (!unit) return value.toFixed(4);
+  const size = Math.abs(value);
+  const whole = size >= 1 ? size.toFixed(0).length : size >= 0.1 ? 0 : -1;
+  return value.toFixed(Math.max(0, 3 - whole));
+}
+
+/** Columns for [name, title, has a unit] of each metric; `values(row)` has them in this order. */
+function metricColumns(metrics, values) {
+  return metrics.map(([, title, unit], at) => ({
+    title,
+    name: `goat-metric goat-metric-${at}`,
+    cell: (row, cell) => { cell.textContent = amount(values(row)[at], unit); },
+  }));
 }
 
 /** Tabs: one of several is chosen, by its name. Arrow keys, Home and End move between them. */

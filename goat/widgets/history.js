@@ -1,6 +1,6 @@
 // Own submissions: a table with the finals to choose, and a chart. Rows as in history.py.
 
-const [ID, WHEN, CHALLENGE, MODE, STATE, POINTS, FINAL, NOTE, PLACE] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
+const [ID, WHEN, CHALLENGE, MODE, STATE, POINTS, FINAL, NOTE, PLACE, METRICS] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9];
 const STATES = {
   QUEUED: "waiting", RUNNING: "being scored", EVALUATED: "scored",
   REJECTED: "rejected", FAILED: "failed (ours)", CANCELLED: "called back",
@@ -27,15 +27,17 @@ function render({ model, el }) {
   const herald = makeHerald();
   const panel = make("div", { role: "tabpanel", "aria-label": "Your submissions" });
   const kinds = makeTabs("Views", panel, refresh);
-  const grid = makeGrid(summary, [
+  const columns = (metrics) => [
     { title: "Submitted", name: "goat-when", label: "Submitted (your time)", header: true, cell: (row, cell) => { cell.textContent = time(row[WHEN]); } },
     { title: "Challenge", name: "goat-challenge", cell: (row, cell) => { cell.textContent = row[CHALLENGE]; } },
     { title: "Mode", name: "goat-mode", cell: (row, cell) => { cell.textContent = row[MODE]; } },
     { title: "State", name: "goat-state", cell: showState },
     { title: "Score", name: "goat-score", cell: (row, cell) => { cell.textContent = row[POINTS] === null ? "–" : row[POINTS].toFixed(4); } },
+    ...metricColumns(metrics, (row) => row.slice(METRICS)),
     { title: "Final", name: "goat-final", label: "Final: choose what counts at the end", cell: showFinal },
     { title: "Note", name: "goat-note", cell: (row, cell) => { cell.textContent = cell.title = row[NOTE]; } },
-  ]);
+  ];
+  const grid = makeGrid(summary, columns([]));
   panel.append(grid.element, empty, chart);
   el.append(make("div", { class: "goat-bar" }, kinds.element, summary), problem, panel, herald.element);
 
@@ -104,6 +106,7 @@ function render({ model, el }) {
     grid.element.hidden = kinds.chosen !== "table" || !rows.length;
     chart.hidden = kinds.chosen !== "time" || !rows.length;
     el.classList.toggle("goat-several", Boolean(about.several));
+    el.classList.toggle("goat-with-metrics", Boolean(about.metrics?.length));
     const count = rows.filter((row) => row[FINAL]).length;
     const rest = count ? "" : " (without a choice your best count)";
     const finals = about.finals ? ` · ${count} of ${about.finals} finals chosen${rest}` : "";
@@ -111,7 +114,8 @@ function render({ model, el }) {
     announce(rows);
     if (!rows.length) return;
     if (kinds.chosen === "time") drawChart(rows, about);
-    else grid.show(rows, () => false, (row) => row[ID], model.get("touched") ? [model.get("touched")] : []);
+    else grid.setColumns(columns(about.metrics ?? []));
+    if (kinds.chosen !== "time") grid.show(rows, () => false, (row) => row[ID], model.get("touched") ? [model.get("touched")] : []);
   }
 
   kinds.set([["table", "Table"], ["time", "Over time"]]);

@@ -10,17 +10,18 @@ import traitlets
 from goat.client import Client
 from goat.errors import GoatError
 from goat.history import History, history
-from goat.records import Submission
+from goat.records import Challenge, Submission
 from goat.results import Result
+from goat.surface import board_metrics
 from goat.text import plain
 from goat.waiting import reference
 from goat.widgets.assets import source
 from goat.widgets.base import Shown
-from goat.widgets.rows import DIGITS
+from goat.widgets.rows import DIGITS, headings, significant
 from goat.widgets.stream import Live, quick_client
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
     import plotly.graph_objects as go
@@ -36,9 +37,10 @@ class HistoryWidget(Shown):
 
     rows: traitlets.List[Any] = traitlets.List().tag(sync=True)
     """Newest first: [id, seconds since 1970, challenge, mode, state, score, final, note,
-    place in the queue]."""
+    place in the queue, ...``about["metrics"]``]."""
     about = traitlets.Dict().tag(sync=True)
-    """``unit``, ``up`` (higher is better), ``finals`` (how many may be chosen), ``several`` challenges."""
+    """``unit``, ``up`` (higher is better), ``finals`` (how many may be chosen), ``several`` challenges,
+    ``metrics`` (`goat.widgets.rows.headings`)."""
     notice = traitlets.Unicode("").tag(sync=True)
     """What came of the last click, if it did not work."""
 
@@ -56,6 +58,7 @@ class HistoryWidget(Shown):
         self._silent = False
         self._changing = threading.RLock()
         self._items: dict[str, Submission] = {}
+        self._metrics: tuple[str, ...] = ()
         super().__init__()
         if found is not None:
             self._fill(found)
@@ -94,20 +97,22 @@ class HistoryWidget(Shown):
         """All submissions anew: what happened while nobody listened is among them."""
         challenge = self._challenge
         found = history(challenge, limit=_SHOWN, client=client)
-        finals = client.challenge(challenge).finals if challenge else None
+        about = client.challenge(challenge) if challenge else None
         if challenge == self._challenge:
-            self._fill(found, finals)
+            self._fill(found, about)
 
-    def _fill(self, found: History, finals: int | None = None) -> None:
+    def _fill(self, found: History, about: Challenge | None = None) -> None:
         with self._changing:
+            self._metrics = board_metrics(about.kind) if about else ()
             self._items = {item.id: item for item in found.submissions}
             self.about = {
                 "unit": plain(found.unit, 40),
                 "up": found.higher_is_better,
-                "finals": finals,
+                "finals": about.finals if about else None,
+                "metrics": headings(self._metrics),
                 "several": self._challenge is None,
             }
-            self.rows = [_row(item, found.unit) for item in self.history.submissions]
+            self.rows = [_row(item, found.unit, self._metrics) for item in self.history.submissions]
 
     def _submission(self, item: Submission) -> None:
         if self._challenge not in (None, item.challenge, reference(item)):
@@ -117,10 +122,10 @@ class HistoryWidget(Shown):
             self._silent = True
             try:
                 unit = self.about.get("unit", "")
-                self.rows = [_row(one, unit) for one in self.history.submissions]
+                self.rows = [_row(one, unit, self._metrics) for one in self.history.submissions]
             finally:
                 self._silent = False
-            self.send({"row": _row(item, unit)})
+            self.send({"row": _row(item, unit, self._metrics)})
 
     def _should_send_property(self, key: str, value: Any) -> bool:
         if key == "rows" and self._silent:
@@ -161,7 +166,7 @@ class HistoryWidget(Shown):
         return self.history._repr_html_()
 
 
-def _row(item: Submission, unit: str) -> list[Any]:
+def _row(item: Submission, unit: str, metrics: Sequence[str]) -> list[Any]:
     return [
         item.id,
         int(item.submitted_at.timestamp()),
@@ -174,4 +179,5 @@ def _row(item: Submission, unit: str) -> list[Any]:
         if item.state == "EVALUATED" and item.improved is not False
         else Result.of(item, unit=unit).sentence()[:400],
         item.queue_position,
+        *(significant(item.metrics.get(name)) for name in metrics),
     ]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from goat.client import Client
 from goat.errors import NotAuthenticated, NotFound, NotLoggedIn
 from goat.records import Challenge, Split
+from goat.surface import plane_of
 from goat.text import plain
 from goat.widgets.rows import TIME
 from goat.widgets.stream import COMBINED
 
 DISTRIBUTION = "distribution"
-"""Figures, beside `TIME`, that ``board.js`` knows; a kind that declares others adds them to `_figures`."""
+SPEED = "speed"
+"""Figures, beside `TIME`, that ``board.js`` knows. The latter is for kinds that declare a ``plane``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,9 @@ class Offer:
     title: str
     split: Split = "public"
     figures: tuple[str, ...] = ()
+    kind: str = ""
+    config: Mapping[str, Any] = field(default_factory=dict)
+    """The challenge's settings; none on a combined board."""
 
 
 def own_challenges(client: Client) -> dict[str, Challenge]:
@@ -76,13 +83,10 @@ def _of(name: str, challenges: dict[str, Challenge]) -> list[Offer]:
         (item for item in challenges.values() if f"{item.event}:{item.id}" == name), None
     )
     title = plain(about.title if about else name, 80)
-    public = Offer(name, name, title, figures=_figures(about))
+    kind, config = (about.kind, about.config) if about else ("", {})
+    figures = ((SPEED,) if plane_of(kind) else ()) + (DISTRIBUTION,)
+    public = Offer(name, name, title, figures=(TIME, *figures), kind=kind, config=config)
     if about is None or not about.revealed:
         return [public]
-    final = Offer(f"{name} final", name, f"Final: {title}", "private", figures=(DISTRIBUTION,))
+    final = replace(public, id=f"{name} final", title=f"Final: {title}", split="private", figures=figures)
     return [final, public]
-
-
-def _figures(about: Challenge | None) -> tuple[str, ...]:
-    """What can be drawn of a challenge's board beside its table."""
-    return (TIME, DISTRIBUTION)

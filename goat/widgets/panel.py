@@ -21,10 +21,13 @@ from goat.errors import GoatError, Invalid, NotFound
 from goat.progress import Display
 from goat.records import Challenge, Mode, Submission
 from goat.submit import check_here, upload, wait_for_score
+from goat.surface import board_metrics
 from goat.text import markup, plain, size
 from goat.widgets.about import Countdown, good_html, limits_sentence, verdict_html, verdict_text
+from goat.widgets.asked import Asked
 from goat.widgets.form import Form
 from goat.widgets.markdown import render
+from goat.widgets.numbers import dry_run_numbers, result_numbers
 from goat.widgets.offers import own_challenges
 from goat.widgets.stream import Live
 
@@ -108,6 +111,7 @@ class Panel(Form):
             self.task.value = _task(about)
             whole = size(sum(file.size for file in about.data))
             self.fetched.value = f"<span class='goat-facts'>{whole}, kept on this machine once fetched</span>"
+        self.ask(Asked.by(about))
         self._about = about
         self._limits = limits_sentence(client.limits(self._wanted))
         self._show_facts()
@@ -185,7 +189,7 @@ class Panel(Form):
     def _answers(self) -> Path:
         given = self.path.value.strip()
         if not given:
-            raise Invalid("Choose the folder or file with your answers first.")
+            raise Invalid(self.asked.missing)
         path = Path(given).expanduser()
         if not path.exists():
             raise Invalid(
@@ -213,28 +217,31 @@ class Panel(Form):
 
     def _check(self, client: Client, display: Display) -> None:
         about, _ = known_challenge(client, self._challenge())
-        check_here(self._answers(), about, self._mode(), display)
+        check_here(self._answers(), about, self._mode(), display, self.options())
         self._good("Nothing to change: this can be submitted.")
 
     def _dry_run(self, client: Client, display: Display) -> None:
-        found = rehearse(client, self._answers(), self._challenge(), None, display)
-        self._good(found.sentence())
+        found = rehearse(client, self._answers(), self._challenge(), None, display, self.options())
+        self._good(found.sentence(), dry_run_numbers(found, self._metrics()))
 
     def _submit(self, client: Client, display: Display) -> None:
-        name, path, mode = self._challenge(), self._answers(), self._mode()
+        name, path, mode, options = self._challenge(), self._answers(), self._mode(), self.options()
         client.me()  # "log in first" is said before anything is checked
         about, _ = known_challenge(client, name)
-        check_here(path, about, mode, display)
-        accepted = upload(path, name, about, mode, display, client)
+        check_here(path, about, mode, display, options)
+        accepted = upload(path, name, about, mode, display, client, options)
         self.own._submission(accepted)
         with contextlib.suppress(GoatError):
             self._refresh(client)
         result = wait_for_score(client, accepted, about, timeout=None, display=display)
-        self._good(result.sentence())
+        self._good(result.sentence(), result_numbers(result, about.kind))
 
-    def _good(self, sentence: str) -> None:
-        self.verdict.value = good_html(sentence)
-        self.herald.say(sentence)
+    def _metrics(self) -> tuple[str, ...]:
+        return board_metrics(self._about.kind) if self._about is not None else ()
+
+    def _good(self, sentence: str, numbers: str = "") -> None:
+        self.verdict.value = good_html(sentence, numbers)
+        self.herald.say(f"{sentence}. {numbers}" if numbers else sentence)
 
     def _mode(self) -> Mode:
         return "test" if self.mode.value == "test" else "ranked"

@@ -8,12 +8,14 @@ what ``board.js`` does). Where that would not give exactly the new board, the wh
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from goat.leaderboard import metric_names
 from goat.records import Board, BoardHistory, BoardRow, Split
-from goat.text import plain
+from goat.text import metric_label, plain
 
 TIME = "time"
 """The figure that shows a board's course; tables that offer it keep it."""
@@ -33,6 +35,8 @@ class Row:
     time: int
     was: int
     """The rank when the board was opened, 0 for a team that came later."""
+    metrics: tuple[float | None, ...] = ()
+    """The table's ``metrics``, in their order."""
 
 
 @dataclass(slots=True)
@@ -44,6 +48,8 @@ class Table:
     split: Split = "public"
     figures: tuple[str, ...] = ()
     """Names of the figures that are offered beside the table."""
+    metrics: tuple[str, ...] = ()
+    """Names of the numbers beside the score."""
     unit: str = ""
     higher_is_better: bool = True
     frozen: bool = False
@@ -72,7 +78,10 @@ class Table:
             "figures": list(self.figures),
             "best": self.best,
             "lines": self.lines,
-            "rows": [[r.key, r.name, r.rank, r.score, r.entries, r.time, r.was] for r in self.rows],
+            "metrics": headings(self.metrics),
+            "rows": [
+                [r.key, r.name, r.rank, r.score, r.entries, r.time, r.was, *r.metrics] for r in self.rows
+            ],
         }
 
     def compare(self, board: Board) -> None:
@@ -96,21 +105,26 @@ class Table:
 
     def show(self, board: Board) -> dict[str, Any] | None:
         """Take the new board over. The change to send, or None where the whole state must be sent."""
-        before, kind = self.rows, (self.unit, self.higher_is_better, self.frozen)
+        before, head = self.rows, self._head()
         first = self.step == 0
         if first:
             self.start = min((int(row.submitted_at.timestamp()) for row in board.rows), default=0)
             if self._was is None:
                 self.compare(board)
-        after = [self._row(row) for row in board.rows]
         self.unit, self.higher_is_better, self.frozen = board.unit, board.higher_is_better, board.frozen
+        self.metrics = tuple(metric_names(board))
+        after = [self._row(row) for row in board.rows]
         self.rows = after
         self.step += 1
         self._go_on(before)
-        if first or kind != (board.unit, board.higher_is_better, board.frozen):
+        if first or head != self._head():
             return None
         change = difference(before, after)
         return None if change is None else {"n": self.step, **change}
+
+    def _head(self) -> tuple[object, ...]:
+        """What a change of rows does not say."""
+        return (self.unit, self.higher_is_better, self.frozen, self.metrics)
 
     def _go_on(self, before: list[Row]) -> None:
         """Add to the course what the new rows say: the twin of ``goOn`` in board.js."""
@@ -134,6 +148,7 @@ class Table:
             row.entries,
             int(row.submitted_at.timestamp()) - self.start,
             self._was.get(row.team_name, 0),
+            tuple(significant(row.metrics.get(name)) for name in self.metrics),
         )
 
 
@@ -164,6 +179,8 @@ def difference(before: list[Row], after: list[Row]) -> dict[str, Any] | None:
             names += [row.key, row.name]
     if names:
         change["a"] = names
+    if any(row.metrics for _, row in touched):
+        change["m"] = [value for _, row in touched for value in row.metrics]
     if gone:
         change["r"] = gone
     guess = apply(before, change)
@@ -187,11 +204,13 @@ def apply(before: list[Row], change: dict[str, Any]) -> list[Row]:
     flat = change["c"]
     touched = {flat[at]: flat[at : at + 5] for at in range(0, len(flat), 5)}
     gone = set(change.get("r", ()))
+    metrics = change.get("m", [])
+    width = len(metrics) // max(1, len(touched))
     rows = [row for row in before if row.key not in touched and row.key not in gone]
-    for key, position, score, more, offset in touched.values():
+    for at, (key, position, score, more, offset) in enumerate(touched.values()):
         known = old.get(key) or Row(key, names.get(key, "?"), 0, 0.0, 0, 0, 0)
         new = replace(known, rank=0, score=score, entries=known.entries + more, time=change["t"] + offset)
-        rows.insert(position, new)
+        rows.insert(position, replace(new, metrics=tuple(metrics[at * width : (at + 1) * width])))
     ranked: list[Row] = []
     for position, row in enumerate(rows):
         # Two untouched rows that shared a rank still do; everybody else stands where they stand.
@@ -201,6 +220,20 @@ def apply(before: list[Row], change: dict[str, Any]) -> list[Row]:
     for position, rank in zip(exceptions[::2], exceptions[1::2], strict=True):
         ranked[position] = replace(ranked[position], rank=rank)
     return ranked
+
+
+def headings(names: Iterable[str]) -> list[list[Any]]:
+    """[name, heading, whether it has a unit] of each metric, as the browser shows it."""
+    found = []
+    for name in names:
+        label = metric_label(name)
+        found.append([plain(name, 40), label[:1].upper() + label[1:], label != plain(name, 40)])
+    return found
+
+
+def significant(value: float | None) -> float | None:
+    """Five digits that count: more than are shown."""
+    return None if value is None else float(f"{value:.5g}")
 
 
 def _short(score: float) -> float | int:

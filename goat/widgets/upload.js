@@ -12,6 +12,12 @@ function render({ model, el }) {
   const said = make("span", { class: "goat-said", role: "status", "aria-live": "polite" });
   bar.hidden = true;
   el.append(input, bar, said);
+  const offer = () => {
+    input.accept = model.get("accept");
+    input.setAttribute("aria-label", input.accept ? `Choose a file of this computer (${input.accept})` : "Choose a file of this computer");
+  };
+  offer();
+  model.on("change:accept", offer);
   const job = { file: null, timer: 0, piece: FIRST, sent: 0 };
   const size = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
@@ -77,6 +83,7 @@ function render({ model, el }) {
   return () => {
     model.off("msg:custom", hear);
     model.off("comm_live_update", lost);
+    model.off("change:accept", offer);
     clearTimeout(job.timer);
   };
 }

@@ -30,6 +30,8 @@ class UploadWidget(Shown):
     _css = source("board.css")
 
     limit = traitlets.Int(LIMIT_BYTES).tag(sync=True)
+    accept = traitlets.Unicode("").tag(sync=True)
+    """Endings that the browser's dialog offers, e.g. ``.onnx``; all when empty."""
     done = traitlets.Unicode("").tag(sync=True)
     """Path of the file that arrived last."""
 

@@ -23,7 +23,7 @@ class Line:
     submitted_at: datetime
     entries: int
     metrics: Mapping[str, float] = field(default_factory=dict)
-    """What its kind shows beside the score; not on a combined board, whose score is no submission's."""
+    """What its kind shows beside the score; on a combined board what each part adds to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +110,30 @@ def combined_lines(
     """The weighted sum of normalised scores for every team that stands on one of the boards.
 
     ``parts`` are the event file's ``combined`` entries. A team without a part gets nothing for it.
-    A line carries the team's latest submission, and its entries on all boards.
+    A line carries the team's latest submission, its entries on all boards, and as ``metrics`` what each
+    part that it has adds to its score, by the name of the challenge or of the entered number.
     """
-    totals: dict[str, float] = defaultdict(float)
+    added: dict[str, dict[str, float]] = defaultdict(dict)
     lines: dict[str, Line] = {}
     for part in parts:
-        weight, low, high = (float(str(part[name])) for name in ("weight", "from", "to"))
+        weight, low, high = (float(str(part[bound])) for bound in ("weight", "from", "to"))
+        name = str(part["challenge"] or part["manual"])
         for line in boards.get(str(part["challenge"]), ()):
-            totals[line.team_id] += weight * normalise(line.score, low, high)
+            points = weight * normalise(line.score, low, high)
+            added[line.team_id][name] = added[line.team_id].get(name, 0.0) + points
             lines[line.team_id] = _merged(lines.get(line.team_id), line)
         for entered in manual:
             if entered.name == part["manual"]:
-                totals[entered.team_id] += weight * normalise(entered.value, low, high)
-    return [replace(line, score=round(totals[team_id], 6), metrics={}) for team_id, line in lines.items()]
+                points = weight * normalise(entered.value, low, high)
+                added[entered.team_id][name] = added[entered.team_id].get(name, 0.0) + points
+    return [
+        replace(
+            line,
+            score=round(sum(added[team_id].values()), 6),
+            metrics={name: round(value, 6) for name, value in added[team_id].items()},
+        )
+        for team_id, line in lines.items()
+    ]
 
 
 def _merged(known: Line | None, line: Line) -> Line:

@@ -210,7 +210,7 @@ def test_the_boards_numbers_are_columns(
     assert "latency (ms)" in printed
     assert "size (MB)" in printed
     html = goat.leaderboard("task2")._repr_html_()
-    assert html.count("<td>1.2500</td>") == 3
+    assert html.count("<td>1.25</td>") == 3
 
 
 def test_a_board_without_such_numbers_looks_as_before(service: ModelService) -> None:

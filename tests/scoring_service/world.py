@@ -14,7 +14,7 @@ import yaml
 
 from goat import records
 from goat.errors import Rejection
-from goat.kinds.base import InlineRunner, get_kind, parse_config, parse_options
+from goat.kinds.base import get_kind, parse_config, parse_options
 from goat.readers import write_pt
 from scoring_service.events.dataset import ChallengeData, data_folder
 from scoring_service.services import Services
@@ -152,11 +152,12 @@ class World:
         seed: int = 1,
         key: str | None = None,
         options: dict[str, Any] | None = None,
+        challenge: str = "task1",
     ) -> records.Submission:
         """Upload and accept as a door would."""
         content = submission_zip(mode, noise, seed=seed) if content is None else content
         service = self.services.acceptance
-        ticket = service.open_upload(identity, "task1", mode, len(content), options=options)
+        ticket = service.open_upload(identity, challenge, mode, len(content), options=options)
         with self.services.store.open_upload() as upload:
             upload.write(content)
             digest = upload.finish()
@@ -189,7 +190,7 @@ class World:
                 parse_config(kind, claim.config),
                 claim.mode,
                 data,
-                InlineRunner(),
+                kind.local_runner(),
                 options=parse_options(kind, claim.options),
             )
         except Rejection as rejection:

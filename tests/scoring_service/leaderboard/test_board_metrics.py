@@ -101,11 +101,11 @@ def test_the_final_board_shows_the_private_splits_metrics_to_those_who_may_see_i
     assert seen(measured, team, submission).final_score is None
 
 
-def test_the_combined_board_adds_scores_of_several_and_shows_the_metrics_of_none(measured: World) -> None:
+def test_the_combined_board_shows_what_each_part_adds_and_no_metrics_of_a_submission(measured: World) -> None:
     give(measured, measured.team(), 1.0, 0.5, 20.0)
     combined = measured.services.leaderboard.combined(None)
     assert combined.challenge == COMBINED
-    assert [(row.score, row.metrics) for row in combined.rows] == [(0.5, {})]
+    assert [(row.score, row.metrics) for row in combined.rows] == [(0.5, {"task1": 0.5})]
 
 
 def test_fsck_knows_the_metrics_of_a_standing(measured: World) -> None:

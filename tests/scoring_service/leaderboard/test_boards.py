@@ -152,6 +152,8 @@ def test_the_combined_board_weighs_normalised_scores_and_numbers_entered_by_hand
     after = world.services.leaderboard.combined(None)
     assert [(row.team_name, row.score) for row in before.rows] == [("second", 0.33), ("first", 0.3)]
     assert [(row.team_name, row.score) for row in after.rows] == [("first", 0.38), ("second", 0.33)]
+    # And each row says what its parts add; a part that a team does not have is not there
+    assert [row.metrics for row in after.rows] == [{"task1": 0.3, "talk": 0.08}, {"task1": 0.33}]
     assert after.version > before.version
 
 
