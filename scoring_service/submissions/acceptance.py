@@ -25,6 +25,7 @@ from scoring_service.limits.service import require_room
 from scoring_service.models import Challenge, Submission, new_id
 from scoring_service.ports import Changes, Doorbell
 from scoring_service.store import Store
+from scoring_service.submissions import queue_repository as queue
 from scoring_service.submissions import repository
 from scoring_service.submissions.record import as_record
 from scoring_service.teams.identity import Identity
@@ -164,7 +165,7 @@ class Acceptance:
             if not self.store.holds(sha256):  # `_discard` was quicker, for a twin that was refused
                 raise UploadIncomplete("The upload could not be kept; nothing was accepted. Send it again.")
             submission = self._insert(session, ticket, challenge, sha256, size, filename, key, now)
-            repository.put_outbox(session, submission.id, submission.lane, now)
+            queue.put_outbox(session, submission.id, submission.lane, now)
         return submission, True
 
     def _discard(self, sha256: str) -> None:

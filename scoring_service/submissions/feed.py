@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from goat.records import Submission
 from scoring_service.db import Database, Session
+from scoring_service.submissions import queue_repository as queue
 from scoring_service.submissions import repository
 from scoring_service.submissions.record import as_records
 
@@ -67,7 +68,7 @@ class Feed:
         """Waiting submissions whose place in the queue is another one now."""
         if not self._waiting:
             return []
-        places = repository.queue_positions(session)
+        places = queue.queue_positions(session)
         moved = []
         for submission_id, (team_id, record) in list(self._waiting.items()):
             place = places.get(submission_id)

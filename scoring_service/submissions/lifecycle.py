@@ -20,6 +20,7 @@ from scoring_service.events.repository import challenge_by_id
 from scoring_service.leaderboard import standings
 from scoring_service.models import Challenge, Evaluation, PrivateScore, Score, Submission, Timing, Worker
 from scoring_service.ports import Changes, Doorbell
+from scoring_service.submissions import queue_repository as queue
 from scoring_service.submissions import repository
 from scoring_service.teams.repository import lock_team
 
@@ -98,7 +99,7 @@ class Lifecycle:
             )
             if not taken:
                 return None
-            repository.drop_outbox(session, submission_id)
+            queue.drop_outbox(session, submission_id)
         self.changes.announce()
         return Claim(
             submission_id=submission_id,
@@ -210,7 +211,7 @@ class Lifecycle:
         taken_back, given_up = self._take_back_lapsed()
         announced = self._announce_forgotten()
         with self.db.write() as session:
-            repository.drop_silent_workers(session, self.db.clock.now() - timedelta(seconds=FORGET_WORKER_S))
+            queue.drop_silent_workers(session, self.db.clock.now() - timedelta(seconds=FORGET_WORKER_S))
         if taken_back or given_up:
             self.changes.announce()
         return Swept(announced, taken_back, given_up)
@@ -219,7 +220,7 @@ class Lifecycle:
         """Note that a worker is alive."""
         with self.db.write() as session:
             now = self.db.clock.now()
-            repository.put_worker(
+            queue.put_worker(
                 session,
                 Worker(id=worker_id, lane=lane, host=host, pid=pid, started_at=started_at, seen_at=now),
             )
@@ -227,15 +228,15 @@ class Lifecycle:
     def worker_gone(self, worker_id: str) -> None:
         """Note that a worker has stopped in good order."""
         with self.db.write() as session:
-            repository.drop_worker(session, worker_id)
+            queue.drop_worker(session, worker_id)
 
     def _take_back_lapsed(self) -> tuple[int, int]:
         with self.db.read() as session:  # most sweeps find nothing and need no write lock
-            if not repository.lapsed(session, self.db.clock.now()):
+            if not queue.lapsed(session, self.db.clock.now()):
                 return 0, 0
         again, given_up = [], 0
         with self.db.write() as session:
-            for submission in repository.lapsed(session, self.db.clock.now()):
+            for submission in queue.lapsed(session, self.db.clock.now()):
                 log.warning(
                     "submission %s: worker %s fell silent in attempt %d",
                     submission.id,
@@ -254,8 +255,8 @@ class Lifecycle:
     def _announce_forgotten(self) -> int:
         with self.db.read() as session:
             before = self.db.clock.now() - timedelta(seconds=ANNOUNCE_AFTER_S)
-            stale = repository.stale_outbox(session, before, SWEEP_BATCH)
-            waiting = repository.outbox_counts(session) if stale else {}
+            stale = queue.stale_outbox(session, before, SWEEP_BATCH)
+            waiting = queue.outbox_counts(session) if stale else {}
         announced: list[str] = []
         for lane in {row[0] for row in stale}:
             pending = self.doorbell.pending(lane)
@@ -266,7 +267,7 @@ class Lifecycle:
             announced += ids
         if announced:
             with self.db.write() as session:
-                repository.mark_announced(session, announced, self.db.clock.now())
+                queue.mark_announced(session, announced, self.db.clock.now())
         return len(announced)
 
     def _give_back(
@@ -292,7 +293,7 @@ class Lifecycle:
             values=values,
         )
         if moved and left:
-            repository.put_outbox(session, submission.id, submission.lane, now)
+            queue.put_outbox(session, submission.id, submission.lane, now)
         return moved and left
 
     def _move(self, session: Session, claim: Claim, values: Mapping[str, Any]) -> bool:

@@ -8,6 +8,7 @@ from goat import records
 from goat.kinds.base import get_kind
 from scoring_service.db import Session
 from scoring_service.models import Submission
+from scoring_service.submissions import queue_repository as queue
 from scoring_service.submissions import repository
 
 
@@ -60,8 +61,8 @@ def _public_metrics(
 
 def _places(session: Session, waiting: Sequence[Submission]) -> Mapping[str, int]:
     if len(waiting) == 1:
-        return {waiting[0].id: repository.queue_position(session, waiting[0])}
-    return repository.queue_positions(session) if waiting else {}
+        return {waiting[0].id: queue.queue_position(session, waiting[0])}
+    return queue.queue_positions(session) if waiting else {}
 
 
 def _record(

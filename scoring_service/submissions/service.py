@@ -19,6 +19,7 @@ from scoring_service.events.state import is_over, lane_of
 from scoring_service.limits.service import limits_left
 from scoring_service.models import Challenge, Submission
 from scoring_service.ports import Changes, Doorbell
+from scoring_service.submissions import queue_repository as queue
 from scoring_service.submissions import repository
 from scoring_service.submissions.record import as_record, as_records
 from scoring_service.teams.identity import Identity
@@ -78,7 +79,7 @@ class SubmissionService:
                 repository.transition(session, submission_id, state=state, values=_ended("CANCELLED", now))
                 for state in ("QUEUED", "RUNNING")
             )
-            repository.drop_outbox(session, submission_id)
+            queue.drop_outbox(session, submission_id)
             if not done and record.state != "CANCELLED":
                 raise Conflict(f"This submission is {record.state} and cannot be cancelled any more.")
         self.changes.announce()
@@ -120,8 +121,8 @@ class SubmissionService:
         now = self.db.clock.now()
         challenges: dict[str, list[str]] = {}
         with self.db.read() as session:
-            counts = repository.lane_counts(session)
-            alive = repository.workers_alive(session, now - timedelta(seconds=WORKER_ALIVE_S))
+            counts = queue.lane_counts(session)
+            alive = queue.workers_alive(session, now - timedelta(seconds=WORKER_ALIVE_S))
             for challenge, event in all_challenges(session):
                 if not is_over(challenge, now):
                     challenges.setdefault(lane_of(challenge), []).append(f"{event.slug}:{challenge.slug}")
@@ -147,7 +148,7 @@ class SubmissionService:
         """The lanes of the workers that are alive on a host."""
         with self.db.read() as session:
             since = self.db.clock.now() - timedelta(seconds=WORKER_ALIVE_S)
-            return repository.lanes_served_by(session, host, since)
+            return queue.lanes_served_by(session, host, since)
 
     def rejudge(self, *, challenge: str | None = None, submission_id: str | None = None, actor: str) -> int:
         """Score again: one submission, or all of a challenge; returns how many.
@@ -194,7 +195,7 @@ class SubmissionService:
             },
         )
         if done:
-            repository.put_outbox(session, submission.id, lane, now)
+            queue.put_outbox(session, submission.id, lane, now)
         return done
 
     def _get(self, submission_id: str) -> records.Submission:

@@ -10,7 +10,8 @@ import pytest
 
 from goat.errors import Conflict, Invalid
 from scoring_service.models import Evaluation
-from scoring_service.submissions.repository import current_evaluation, outbox_counts
+from scoring_service.submissions.queue_repository import outbox_counts
+from scoring_service.submissions.repository import current_evaluation
 from tests.scoring_service import scripted
 from tests.scoring_service.world import World
 
