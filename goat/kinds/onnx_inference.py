@@ -10,12 +10,13 @@ import contextlib
 import math
 import mmap
 import os
+import re
 import secrets
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,8 @@ from goat.kinds.local import LocalRunner
 from goat.kinds.onnx import scoring, settings
 from goat.kinds.onnx.prediction import Predictor
 from goat.kinds.onnx.refusals import in_words_for_models
-from goat.kinds.onnx.runtime import require_runtime
-from goat.kinds.onnx.session import Job, Ran, run_model
+from goat.kinds.onnx.runtime import PROVIDERS, require_runtime
+from goat.kinds.onnx.session import STAGES, Job, Ran, run_model
 from goat.kinds.onnx.settings import Config, Options
 from goat.kinds.truth import CACHE, Truth
 from goat.readers.onnx_gate import inspect_model
@@ -36,6 +37,7 @@ from goat.readers.onnx_rules import MAX_BATCH
 from goat.records import SPLITS_OF_MODE, Mode, Split
 
 NO_CHOICE = Options()
+_NONSENSE = Rejection.of("crashed", "the child told what makes no sense")
 
 
 class OnnxInference(Kind):
@@ -122,9 +124,10 @@ class OnnxInference(Kind):
         loaded = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="goat-model-", ignore_cleanup_errors=True) as folder:
             job = _job(artifact, config, mode, data, runner, Path(folder), _chosen(options))
-            ran = _run(runner, job, config)
-            came_back = time.perf_counter()
-            answers = _read_answers(job, config)
+            with open(job.answers, "rb") as reserved:
+                ran = _run(runner, job, config)
+                came_back = time.perf_counter()
+                answers = _read_answers(reserved, job, config)
             scoring.require_finite(answers)
             rows = dict(zip(job.names, answers, strict=True))
             seconds = [call / ran.batch for call in ran.seconds]
@@ -184,10 +187,11 @@ def _run(runner: Runner, job: Job, config: Config) -> Ran:
         device=job.device,
         threads=job.threads,
     )
+    started = time.perf_counter()
     try:
         ran = runner.call(run_model, job, limits=limits)
-        if not (1 <= ran.batch <= MAX_BATCH and len(ran.seconds) == job.passes and _all_times(ran)):
-            raise Rejection.of("crashed", "the child told times that make no sense")
+        if not _is_credible(ran, job, took=time.perf_counter() - started):
+            raise _NONSENSE
     except Rejection as rejection:
         raise in_words_for_models(
             rejection, memory_mb=config.memory_mb, time_limit_s=config.time_limit_s
@@ -195,9 +199,21 @@ def _run(runner: Runner, job: Job, config: Config) -> Ran:
     return ran
 
 
-def _all_times(ran: Ran) -> bool:
-    return all(math.isfinite(value) and value > 0 for value in ran.seconds) and all(
-        map(math.isfinite, ran.stages.values())
+def _is_credible(ran: Ran, job: Job, *, took: float) -> bool:
+    """Whether it can be what an honest child tells: it is stored, and a child may have been taken over.
+
+    took: seconds that the whole call lasted by our own clock.
+    """
+    times = [*ran.seconds, *ran.stages.values()]
+    return (
+        1 <= ran.batch <= MAX_BATCH
+        and len(ran.seconds) == job.passes
+        and all(math.isfinite(value) and value >= 0 for value in times)
+        and min(ran.seconds) > 0
+        and math.fsum(ran.seconds) <= took
+        and ran.provider == PROVIDERS[job.device]
+        and re.fullmatch(r"[\w.+-]{1,40}", ran.runtime) is not None
+        and ran.stages.keys() <= set(STAGES)
     )
 
 
@@ -210,11 +226,16 @@ def _reserve(path: Path, size: int) -> None:
             file.truncate(size)
 
 
-def _read_answers(job: Job, config: Config) -> NDArray[np.float32]:
-    """(samples, *output shape), mapped read-only; the child is gone and changes nothing any more."""
-    with open(job.answers, "rb") as file:
-        mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    return np.frombuffer(mapping, np.float32).reshape(len(job.names), *config.output.shape)
+def _read_answers(file: BinaryIO, job: Job, config: Config) -> NDArray[np.float32]:
+    """(samples, *output shape), mapped read-only; the child is gone and changes nothing any more.
+
+    file: opened before the child ran, so it is ours whatever lies under its name by now.
+    """
+    shape = (len(job.names), *config.output.shape)
+    if os.fstat(file.fileno()).st_size != 4 * math.prod(shape):
+        raise in_words_for_models(_NONSENSE, memory_mb=config.memory_mb, time_limit_s=config.time_limit_s)
+    mapping = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return np.frombuffer(mapping, np.float32).reshape(shape)
 
 
 def _machine(job: Job, ran: Ran) -> dict[str, str | int | float]:

@@ -42,7 +42,7 @@ _OF_A_MODEL: Final = {
 
 def load_refusal(error: Exception, device: Device) -> Rejection:
     """The verdict on a model that the runtime does not load."""
-    if _is_memory(error):
+    if is_out_of_memory(error):
         return Rejection.of("memory_limit", "loading the model needs more memory than it may use")
     if _UNSUPPORTED.search(str(error)) or type(error).__name__ == "NotImplemented":
         where = "on the GPU" if device == "gpu" else "here"
@@ -56,7 +56,7 @@ def load_refusal(error: Exception, device: Device) -> Rejection:
 
 def run_refusal(error: Exception, batch: int) -> Rejection:
     """The verdict on a model that loads and does not run."""
-    if _is_memory(error):
+    if is_out_of_memory(error):
         return Rejection.of("memory_limit", "running the model needs more memory than it may use")
     hint = "; if it only takes one sample at a time, choose batch_size=1" if batch > 1 else ""
     return Rejection.of("run_failed", f"the model fails on a batch of {batch}: {_said(error)}{hint}")
@@ -74,7 +74,8 @@ def in_words_for_models(rejection: Rejection, *, memory_mb: float, time_limit_s:
     return Rejection(told(problem) for problem in rejection.problems)
 
 
-def _is_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the runtime, or Python, says that memory ran out."""
     return isinstance(error, MemoryError) or _MEMORY.search(str(error)) is not None
 
 

@@ -12,9 +12,9 @@ import mmap
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +23,16 @@ from goat.errors import Rejection
 from goat.kinds.base import Device
 from goat.kinds.onnx.calls import Array, Call, prepare_call
 from goat.kinds.onnx.latency import measure
-from goat.kinds.onnx.refusals import load_refusal, run_refusal
+from goat.kinds.onnx.refusals import is_out_of_memory, load_refusal, run_refusal
 from goat.kinds.onnx.runtime import canary, load_runtime, open_session, require_provider
 from goat.readers.onnx_gate import ModelFacts, open_model
 from goat.readers.onnx_rules import Rules
 from goat.readers.onnx_signature import same_answer, shape_text
 from goat.readers.pt import read_pt
 from goat.scoring.outputs import METRICS, SAME
+
+STAGES: Final = ("gate", "load", "answer", "measure")
+"""What it takes its time for, in this order."""
 
 
 class Job(NamedTuple):
@@ -67,7 +70,7 @@ class Ran(NamedTuple):
     provider: str
     runtime: str
     stages: dict[str, float]
-    """Stage → seconds of wall time."""
+    """Seconds of wall time for each of `STAGES`."""
 
 
 def run_model(job: Job) -> Ran:
@@ -115,8 +118,21 @@ def _load(content: bytes, facts: ModelFacts, batch: int, job: Job) -> Any:
     except Exception as error:  # whatever the runtime raises
         refusal = load_refusal(error, job.device)
         if refusal.verdict != "memory_limit":
-            load(canary())  # raises where the machine is at fault: that must be nobody's verdict
+            _require_sound_machine(load)
         raise refusal from error
+
+
+def _require_sound_machine(load: Callable[[bytes], Any]) -> None:
+    """Raise where the smallest model does not load either: that must be nobody's verdict.
+
+    What the refused model still holds of the memory is the model's affair, though.
+    """
+    try:
+        load(canary())
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise MemoryError from error
+        raise
 
 
 class _Work:
@@ -220,11 +236,18 @@ class _Work:
 
     def _fill(self, target: Array, rows: NDArray[np.intp]) -> None:
         for place, row in enumerate(rows):
-            stored = read_pt(Path(self._job.inputs, self._job.names[row]))
+            stored = _input(Path(self._job.inputs, self._job.names[row]))
             if self._job.stored == "uint8":
                 np.divide(stored, 255, out=target[place], dtype=np.float32)
             else:
                 target[place] = stored
+
+
+def _input(path: Path) -> NDArray[Any]:
+    try:
+        return read_pt(path)
+    except Rejection as error:  # the organiser's file: it must not become the verdict on a model
+        raise ValueError(f"input {path.name} cannot be read: {error}") from error
 
 
 def _groups(count: int, batch: int) -> list[NDArray[np.intp]]:

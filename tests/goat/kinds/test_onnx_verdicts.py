@@ -147,7 +147,7 @@ def forge_times(job: Job) -> Ran:
 def answer_nothing_finite(job: Job) -> Ran:
     with open(job.answers, "r+b") as file:
         file.write(b"\xff" * os.path.getsize(job.answers))
-    return Ran(1, [0.1] * job.passes, "CPUExecutionProvider", "1", {})
+    return Ran(1, [1e-12] * job.passes, "CPUExecutionProvider", "1", {})
 
 
 def test_a_crash_of_the_runtime_is_a_verdict(
@@ -172,6 +172,75 @@ def test_a_child_that_was_taken_over_can_only_hurt_itself(
         monkeypatch.setattr(onnx_inference, "run_model", function)
         runner = InlineRunner() if function is answer_nothing_finite else child
         assert challenge.verdict(models.good(), runner=runner).verdict == code
+
+
+HONEST = Ran(1, [1e-12] * 20, "CPUExecutionProvider", "1.31.1", {"gate": 0.1})
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        HONEST._replace(seconds=[1e9] * 20),
+        HONEST._replace(seconds=[0.0] * 20),
+        HONEST._replace(provider="TensorrtExecutionProvider"),
+        HONEST._replace(runtime="1\0" * 1_000_000),
+        HONEST._replace(stages={"x" * 1_000_000: 1.0}),
+        HONEST._replace(stages={"gate": -1.0}),
+    ],
+    ids=["slower than the call", "no time", "provider", "runtime", "stage", "negative stage"],
+)
+def test_whatever_a_child_lies_about_is_its_own_crash_and_never_stored(
+    challenge: Challenge, monkeypatch: pytest.MonkeyPatch, lie: Ran
+) -> None:
+    from goat.kinds import onnx_inference
+
+    told = [HONEST, lie]
+    monkeypatch.setattr(onnx_inference, "run_model", lambda job: told.pop(0))
+    challenge.evaluate(models.good(), runner=InlineRunner())
+    assert challenge.verdict(models.good(), runner=InlineRunner()).verdict == "model_crashed"
+
+
+def cut_answers(job: Job) -> Ran:
+    os.truncate(job.answers, 0)
+    return HONEST
+
+
+def replace_answers_by_a_pipe(job: Job) -> Ran:
+    os.unlink(job.answers)
+    os.mkfifo(job.answers)
+    return HONEST
+
+
+def replace_answers_by_other_data(job: Job) -> Ran:
+    size = os.path.getsize(job.answers)
+    os.unlink(job.answers)
+    Path(job.empty, "other").write_bytes(b"\xff" * size)  # not finite
+    os.symlink(Path(job.empty, "other"), job.answers)
+    return HONEST
+
+
+def test_the_file_of_answers_stays_the_one_that_was_made(
+    challenge: Challenge, child: ChildRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from goat.kinds import onnx_inference
+
+    monkeypatch.setattr(onnx_inference, "run_model", cut_answers)
+    assert challenge.verdict(models.good(), runner=child).verdict == "model_crashed"
+    for function in (replace_answers_by_a_pipe, replace_answers_by_other_data):
+        monkeypatch.setattr(onnx_inference, "run_model", function)
+        outcome = challenge.evaluate(models.good(), runner=InlineRunner())
+        assert outcome.scores["sample"]["depth_rmse"].value > 0  # the zeros that were reserved
+
+
+def test_memory_that_a_refused_model_still_holds_is_no_fault_of_the_machine(
+    challenge: Challenge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_session(content: bytes, *_args: object, **_keywords: object) -> None:
+        raise RuntimeError("std::bad_alloc" if content == runtime.canary() else "this graph is wrong")
+
+    monkeypatch.setattr(session, "open_session", open_session)
+    with pytest.raises(MemoryError):
+        challenge.evaluate(models.good(), runner=InlineRunner())
 
 
 def test_a_running_evaluation_is_abandoned_when_asked(tmp_path: Path, fork_server: ForkServer) -> None:
@@ -298,6 +367,9 @@ def test_inputs_that_the_organiser_broke_are_no_verdict(tmp_path: Path, child: C
     name = challenge.config.names("test")[1]
     write_pt(challenge.part("sample") / "inputs" / name, np.zeros((3, 5, 5), np.float32))
     with pytest.raises(EvaluatorFault, match="shape"):
+        challenge.evaluate(models.good(), runner=child)
+    (challenge.part("sample") / "inputs" / name).write_bytes(b"no tensor")
+    with pytest.raises(EvaluatorFault, match="cannot be read"):
         challenge.evaluate(models.good(), runner=child)
 
 
