@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from goat.errors import Rejection
 from goat.kinds.base import Device, Limits
-from goat.kinds.onnx.runtime import PROVIDERS, load_runtime
+from goat.kinds.onnx.runtime import canary, open_session
 from scoring_service.evaluation.equipment import RuntimeMissing
 from scoring_service.evaluation.runner import ChildRunner, EvaluatorFault
 
@@ -34,22 +34,7 @@ def require_device(runner: ChildRunner, device: Device) -> None:
 def sing(device: Device, gpu_memory_bytes: int) -> list[float]:
     """Twice [1, 2], computed by the runtime on that device and no other. Runs in a child."""
     import numpy as np
-    from onnx import TensorProto, helper
 
-    value = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [2]) for name in "xy"]
-    graph = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "canary", value[:1], value[1:])
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    runtime = load_runtime()
-    options = runtime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    provider: object = PROVIDERS[device]
-    if device == "gpu":
-        options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
-        bound = {"gpu_mem_limit": str(gpu_memory_bytes)} if gpu_memory_bytes else {}
-        provider = (provider, bound)
-    session = runtime.InferenceSession(model.SerializeToString(), options, providers=[provider])
-    if session.get_providers()[0] != PROVIDERS[device]:
-        raise RuntimeError(f"{PROVIDERS[device]} is not there; got {session.get_providers()}")
+    session = open_session(canary(), device, gpu_memory_bytes=gpu_memory_bytes)
     (answer,) = session.run(None, {"x": np.array([1, 2], np.float32)})
     return [float(number) for number in answer]

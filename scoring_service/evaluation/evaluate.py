@@ -16,7 +16,8 @@ from dataclasses import replace
 
 from goat.errors import Rejection, StorageFull, Unavailable
 from goat.kinds.base import Outcome, get_kind, parse_config, parse_options, scorer_digest
-from scoring_service.evaluation.equipment import READS_FILES, Equipment
+from scoring_service.evaluation.canary import require_device
+from scoring_service.evaluation.equipment import READS_FILES, Equipment, RuntimeMissing
 from scoring_service.evaluation.machine import machine_record
 from scoring_service.evaluation.runner import ChildRunner, ForkServer, Stopped
 from scoring_service.evaluation.wire import clean_problems
@@ -29,6 +30,12 @@ log = logging.getLogger(__name__)
 HEARTBEATS_PER_LEASE = 4
 PATIENCE_S = 60.0
 """How long a result waits until it can be written, before its job is left to be run again."""
+
+DEVICE_MAY_BE_AT_FAULT = frozenset(
+    {"load_failed", "memory_limit", "model_crashed", "non_deterministic", "non_finite", "not_supported"}
+    | {"run_failed", "time_limit"}
+)
+"""Verdicts on a model that a sick GPU, or one that somebody else filled, would give a good one, too."""
 
 FAULT = "evaluator_error"
 FAULT_SENTENCE = (
@@ -48,14 +55,17 @@ class Evaluator:
         worker: str,
         lane: str | None = None,
         equipment: Equipment = READS_FILES,
+        on_sick_device: Callable[[], None] = lambda: None,
     ) -> None:
-        """``lane``: take submissions of this lane only; None for any."""
+        """``lane``: take submissions of this lane only; None for any. ``on_sick_device``: called when the
+        GPU has stopped working; no further submission is taken."""
         self._services = services
         self._lifecycle = services.lifecycle
         self._server = server
         self._worker = worker
         self._lane = lane
         self._equipment = equipment
+        self._on_sick_device = on_sick_device
         self._shutting_down = threading.Event()
         self._stop = threading.Event()
 
@@ -91,6 +101,13 @@ class Evaluator:
                 log.info("submission %s: rejected, %s", claim.submission_id, verdict.verdict)
             except Stopped:
                 self._stopped(claim)
+            except RuntimeMissing as sick:
+                log.error(
+                    "submission %s: the device is sick, this worker ends: %s", claim.submission_id, sick
+                )
+                self._shutting_down.set()
+                self._persist(lambda: self._lifecycle.fail(claim, FAULT, FAULT_SENTENCE))
+                self._on_sick_device()
             except Exception:
                 log.exception("submission %s: attempt %d failed", claim.submission_id, claim.attempt)
                 self._persist(lambda: self._lifecycle.fail(claim, FAULT, FAULT_SENTENCE))
@@ -115,7 +132,12 @@ class Evaluator:
         if not artifact.is_file():
             raise FileNotFoundError(f"the stored file is missing: {artifact}")
         options = parse_options(kind, claim.options)
-        outcome = kind.evaluate(artifact, config, claim.mode, data, runner, options=options)
+        try:
+            outcome = kind.evaluate(artifact, config, claim.mode, data, runner, options=options)
+        except Rejection as rejection:
+            if self._equipment.device == "gpu" and rejection.verdict in DEVICE_MAY_BE_AT_FAULT:
+                require_device(runner, "gpu")
+            raise
         timings = {**outcome.timings, "total": time.perf_counter() - started}
         return replace(claim, scorer_digest=digest), replace(outcome, timings=timings)
 

@@ -42,13 +42,19 @@ class WorkerProcess:
         self._services = services
         self._lane = lane
         self.id = f"{lane}-{os.getpid()}-{token_hex(4)}"
+        self._stopping = threading.Event()
         settings = services.settings
         self._equipment = equip(lane, settings.gpu_device, settings.gpu_memory_fraction)
         self._server = ForkServer([*_kind_modules(), *self._equipment.preload], self._equipment.environment)
         self._evaluator = Evaluator(
-            services, self._server, worker=self.id, lane=lane, equipment=self._equipment
+            services,
+            self._server,
+            worker=self.id,
+            lane=lane,
+            equipment=self._equipment,
+            # Started again by the supervisor, it takes work when the device works again.
+            on_sick_device=self.stop,
         )
-        self._stopping = threading.Event()
 
     def stop(self) -> None:
         """Ask the process to end in good order; safe in a signal handler."""

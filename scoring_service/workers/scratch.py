@@ -44,7 +44,10 @@ class Scratch:
 
     def _remove_left_behind(self) -> None:
         for folder in self._root.iterdir():
-            descriptor = os.open(folder, os.O_RDONLY)
+            try:
+                descriptor = os.open(folder, os.O_RDONLY)
+            except FileNotFoundError:
+                continue  # its worker ended just now, and took it along
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -14,8 +14,9 @@ from goat import records
 from goat.errors import StorageFull
 from goat.records import FINAL_STATES
 from scoring_service.evaluation import evaluate
+from scoring_service.evaluation.equipment import Equipment, RuntimeMissing
 from scoring_service.evaluation.evaluate import Evaluator
-from scoring_service.evaluation.runner import ForkServer
+from scoring_service.evaluation.runner import ChildRunner, ForkServer
 from scoring_service.services import Services
 from scoring_service.submissions import repository
 from scoring_service.submissions.lifecycle import Lifecycle
@@ -94,6 +95,42 @@ def test_a_submission_that_crashes_its_child_is_told_so(scripted_world: World, s
     Evaluator(scripted_world.services, server, worker="w").run(submission)
     done = scripted_world.services.submissions.get(team, submission)
     assert (done.state, done.error_code) == ("REJECTED", "crashed")
+
+
+@pytest.mark.parametrize(("healthy", "state"), [(True, "REJECTED"), (False, "QUEUED")], ids=["well", "sick"])
+def test_a_sick_gpu_blames_no_model_and_takes_no_further_one(
+    scripted_world: World,
+    server: ForkServer,
+    monkeypatch: pytest.MonkeyPatch,
+    healthy: bool,
+    state: str,
+) -> None:
+    def require(_runner: ChildRunner, device: str) -> None:
+        if not healthy:
+            raise RuntimeMissing(f"The {device} does not sing.")
+
+    monkeypatch.setattr(evaluate, "require_device", require)
+    team, ended = scripted_world.team(), threading.Event()
+    evaluator = Evaluator(
+        scripted_world.services,
+        server,
+        worker="w",
+        equipment=Equipment(device="gpu"),
+        on_sick_device=ended.set,
+    )
+    # A verdict that has nothing to do with the device stands whether it works or not
+    plain = submit(scripted_world, team, reject="signature_mismatch")
+    evaluator.run(plain)
+    assert scripted_world.services.submissions.get(team, plain).state == "REJECTED"
+    failing = submit(scripted_world, team, reject="run_failed")
+    evaluator.run(failing)
+    assert scripted_world.services.submissions.get(team, failing).state == state
+    assert ended.is_set() != healthy
+    following = submit(scripted_world, team, score=1.0)
+    evaluator.run(following)
+    assert scripted_world.services.submissions.get(team, following).state == (
+        "EVALUATED" if healthy else "QUEUED"
+    )
 
 
 @pytest.mark.parametrize("script", [{"fault": True}, {"score": None}], ids=["bug", "not a number"])

@@ -7,6 +7,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from scoring_service.workers.scratch import Scratch
 
 HOLDER = """
@@ -58,3 +60,15 @@ def test_what_a_killed_worker_left_goes_and_what_a_living_one_has_stays(tmp_path
         assert scratch.folder.is_dir()
     end(alive)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_worker_that_ends_while_another_starts_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a folder that is listed and gone a moment later
+    (tmp_path / "worker-kept").mkdir()
+    listed = [tmp_path / "worker-gone", tmp_path / "worker-kept"]
+    monkeypatch.setattr(Path, "iterdir", lambda _self: iter(listed))
+    with Scratch(tmp_path) as scratch:
+        assert scratch.folder.is_dir()
+    assert not (tmp_path / "worker-kept").exists()  # what lies behind it in the list is looked at, too
