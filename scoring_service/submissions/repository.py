@@ -23,8 +23,15 @@ from scoring_service.models import (
     Timing,
 )
 
-PASSING_VERDICTS = ("crashed", "model_crashed", "memory_limit", "time_limit", "non_deterministic")
-"""Verdicts that depend on the machine and the moment as well as on the bytes."""
+PASSING_VERDICTS = (
+    "crashed",
+    "memory_limit",
+    "model_crashed",
+    "non_deterministic",
+    "out_of_domain",
+    "time_limit",
+)
+"""Verdicts that depend on the machine and the moment as well as on the bytes; a formula may refuse a time."""
 
 FullRow: TypeAlias = Row[Submission, Challenge, Event, Team, Account]
 """A submission with its challenge, event, team and account."""

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 from scoring_service.db import Database
-from scoring_service.migrations import head, is_current, migrate, newest
+from scoring_service.migrations import alembic_config, head, is_current, migrate, newest
+from tests.scoring_service.world import World
 
 START = """
 from pathlib import Path
@@ -50,3 +51,27 @@ def test_a_database_without_tables_is_not_current(tmp_path: Path) -> None:
     migrate(db)
     assert is_current(db)
     db.dispose()
+
+
+def test_what_was_stored_before_models_came_is_read_and_judged_afterwards(world: World) -> None:
+    from alembic import command
+
+    # Given a scored submission in tables that know no options, samples and metrics
+    team = world.team()
+    old = world.submit(team, noise=0.1).id
+    assert world.score(old)
+    db = world.services.db
+    with db.engine.execution_options(goat_immediate=True).begin() as connection:
+        config = alembic_config()
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+    assert not is_current(db)
+    # When this version starts
+    migrate(db)
+    # Then it shows them, takes the same bytes for the same submission, and can judge it again
+    assert world.services.submissions.get(team, old).options == {}
+    assert world.submit(team, noise=0.1).id == old
+    (row,) = world.services.leaderboard.board("task1", team).rows
+    assert row.metrics == {}
+    assert world.services.submissions.rejudge(submission_id=old, actor="test") == 1
+    assert world.score(old)

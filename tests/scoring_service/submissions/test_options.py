@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from goat.errors import Conflict, Invalid
+from goat.errors import Conflict, Invalid, Rejection
 from scoring_service.models import Evaluation
 from scoring_service.submissions.queue_repository import outbox_counts
 from scoring_service.submissions.repository import current_evaluation
@@ -47,6 +47,21 @@ def test_the_same_bytes_with_other_options_are_another_submission(measured: Worl
     assert again.id == first.id
     assert len({first.id, other.id, plain.id}) == 3
     assert (first.options, plain.options) == ({"batch_size": 8}, {})
+
+
+@pytest.mark.parametrize(
+    ("verdict", "again"),
+    [("out_of_domain", True), ("time_limit", True), ("signature_mismatch", False), ("load_failed", False)],
+)
+def test_a_verdict_that_a_busy_machine_can_cause_leaves_the_same_model_another_try(
+    measured: World, verdict: str, again: bool
+) -> None:
+    team = measured.team()
+    first = measured.submit(team, MODEL).id
+    claim = measured.services.lifecycle.claim("w", first)
+    assert claim is not None
+    assert measured.services.lifecycle.reject(claim, Rejection.of(verdict, "it was too slow"))
+    assert (measured.submit(team, MODEL).id != first) == again
 
 
 def test_a_key_is_good_for_one_choice_of_options(measured: World) -> None:
