@@ -6,6 +6,7 @@ Nothing here imports the runtime; only the fork server of a model lane does, and
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from typing import Any
 from goat.errors import MissingPackage
 from goat.kinds.base import Device
 from goat.kinds.onnx.runtime import installed, require_runtime
+
+log = logging.getLogger(__name__)
 
 MODEL_LANES = ("cpu", "gpu")
 """Lanes whose jobs run models; the others read files."""
@@ -67,15 +70,19 @@ def _require_packages(lane: str) -> None:
 
 
 def gpus() -> list[Gpu]:
-    """The devices of this machine, MIG slices in place of a device that is cut into them.
+    """The devices of this machine, MIG slices in place of a device that is cut into them; one that does not
+    answer is left out.
 
     Raises `RuntimeMissing` where no driver answers.
     """
     with _nvml() as nvml:
         found: list[Gpu] = []
         for index in range(nvml.nvmlDeviceGetCount()):
-            device = nvml.nvmlDeviceGetHandleByIndex(index)
-            found += [_gpu(nvml, handle) for handle in _slices(nvml, device) or [device]]
+            try:
+                device = nvml.nvmlDeviceGetHandleByIndex(index)
+                found += [_gpu(nvml, handle) for handle in _slices(nvml, device) or [device]]
+            except nvml.NVMLError as error:
+                log.warning("GPU %d does not answer and is left out: %s", index, error)
         return found
 
 

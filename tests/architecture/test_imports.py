@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from goat.kinds.base import get_kind
 from tests.architecture.imports import Import, imports, imports_of, is_inside, module_of, modules
 
 
@@ -257,4 +258,39 @@ def test_a_forbidden_import_would_be_found():
     assert any(
         is_inside(found.target, "numpy") and isinstance(found, Import) and is_inside(found.module, "goat")
         for found in imports()
+    )
+
+
+NO_SCORE = (
+    "goat.errors",
+    "goat.records",
+    "goat.readers.faults",  # words
+    "goat.kinds.base",  # interfaces
+    "goat.kinds.dataset",  # looks at an organiser's data once
+    *(f"goat.kinds.images.{name}" for name in ("dataset", "findings", "inspection", "opening")),  # read files
+    "goat.kinds.local",  # where a participant's own run happens
+    "goat.kinds.onnx.prediction",  # for figures
+    "goat.kinds.onnx.refusals",  # words
+    "goat.kinds.truth",  # holds what was read
+)
+
+
+@pytest.mark.parametrize("name", ["image_reconstruction", "onnx_inference"])
+def test_the_scorers_digest_covers_whatever_a_kind_computes_with(name):
+    """Readers of data files are left out: what they read is the same or refused."""
+    kind = get_kind(name)
+    seen, waiting = set(), [type(kind).__module__]
+    while waiting:
+        module = waiting.pop()
+        if module not in seen and not is_inside(module, *NO_SCORE) and _computes(module):
+            seen.add(module)
+            waiting += [m for found in imports() if found.module == module and (m := module_of(found.target))]
+    assert seen - set(kind.sources) == set()
+    assert set(kind.sources) - set(modules()) == set()
+
+
+def _computes(module):
+    packages = {"goat.kinds.onnx", "goat.kinds.images", "goat.scoring", "goat.readers", "goat"}
+    return module not in packages and module.startswith(
+        ("goat.kinds.", "goat.scoring.", "goat.readers.onnx_")
     )

@@ -119,6 +119,21 @@ def test_a_device_that_is_not_there_is_said_with_those_that_are(machine: Any) ->
         equipment.equip("gpu", "MIG-x", 0.9)
 
 
+def test_a_gpu_that_is_lost_is_left_out_and_the_others_are_used(
+    machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def memory(device: dict[str, Any]) -> SimpleNamespace:
+        if device["uuid"] == WHOLE["uuid"]:
+            raise _Error("GPU is lost")
+        return SimpleNamespace(total=device["total"])
+
+    machine(WHOLE, CUT)
+    monkeypatch.setattr(sys.modules["pynvml"], "nvmlDeviceGetMemoryInfo", memory)
+    assert equipment.planned_gpus(None, "") == ["MIG-a", "MIG-b"]
+    with pytest.raises(RuntimeMissing, match="no device of this machine"):
+        equipment.equip("gpu", "GPU-1", 0.9)
+
+
 def test_one_gpu_worker_is_planned_per_device(machine: Any) -> None:
     machine(WHOLE, CUT)
     assert equipment.planned_gpus(None, "") == ["GPU-1", "MIG-a", "MIG-b"]
