@@ -133,7 +133,8 @@ BAD: dict[str, tuple[Callable[[], ModelProto | bytes], str]] = {
     "an endless loop": (models.endless, "time_limit"),
     "NaN": (models.not_a_number, "non_finite"),
     "random answers": (models.random_answers, "non_deterministic"),
-    "an operator that takes no such type": (models.unsupported, "load_failed"),
+    "an operator without code for its type": (models.unsupported, "not_supported"),
+    "an operator that takes no such type": (models.badly_typed, "load_failed"),
 }
 
 
