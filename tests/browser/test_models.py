@@ -1,4 +1,4 @@
-"""A team with ONNX models in JupyterLab: the panel, the board's numbers and its figure, the combined board."""
+"""A team with ONNX models in JupyterLab: panel, the board's numbers and its figure, the combined board."""
 
 from __future__ import annotations
 
