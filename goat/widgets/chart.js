@@ -150,6 +150,15 @@ function distributionFigure(scores, mine, unit, theme) {
   return { data, layout: shape };
 }
 
+/** Where a mark's name goes: away from the near edge. */
+function placeOfName(surface, x) {
+  if (!surface) return "top center";
+  const scale = surface.logarithmic ? Math.log10 : (value) => value;
+  const [from, to, at] = [surface.x[0], surface.x.at(-1), x].map(scale);
+  const share = (at - from) / (to - from);
+  return share < 0.2 ? "top right" : share > 0.8 ? "top left" : "top center";
+}
+
 /**
  * Teams { x, y, name, own, first, lines: [[title, value]] } over the lines of equal score of a surface
  * (see goat/surface.py); `titles` by the name of a metric.
@@ -171,7 +180,7 @@ function speedFigure({ teams, surface, titles, theme }) {
       type: "scatter", mode: "markers+text", cliponaxis: false, name: own ? "your team" : "teams",
       x: part.map((team) => team.x), y: part.map((team) => team.y),
       text: part.map((team) => (own ? "you" : team.first ? `best: ${escaped(team.name.slice(0, 24))}` : "")),
-      textposition: "top center", textfont: { color: own ? theme.own : theme.text },
+      textposition: part.map((team) => placeOfName(surface, team.x)), textfont: { color: own ? theme.own : theme.text },
       marker: { color: own ? theme.own : theme.best, size: own ? 13 : 9, line: { color: theme.line, width: 1 } },
       customdata: part.map(({ name, lines }) => [`<b>${escaped(name)}</b>`, ...lines.map(([title, value]) => `${escaped(title)}: ${escaped(value)}`)].join("<br>")),
       hovertemplate: "%{customdata}<extra></extra>",
