@@ -181,7 +181,9 @@ def main() -> int:
     parser.add_argument("--side", type=int, choices=list(DATA), default=96)
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--rounds", type=int, default=5, help="evaluations of each model")
-    parser.add_argument("--lane", type=int, default=21, help="small models through one worker process")
+    parser.add_argument(
+        "--lane", type=int, default=21, help="small models through one worker process, at least 6"
+    )
     parser.add_argument("--starts", type=int, default=31, help="rounds of starts and of calls")
     options = parser.parse_args()
     equipment, why = chosen(options.device)
@@ -194,7 +196,7 @@ def main() -> int:
         assert equipment.device is not None
         call_overhead(report, equipment.device, options.starts)
         starts(stand, report, options.starts, Path(folder))
-        lane(stand, report, options.lane, Path(folder))
+        lane(stand, report, max(6, options.lane), Path(folder))
         evaluations(stand, report, options.models, options.rounds)
     return 0 if report.finish() else 1
 
