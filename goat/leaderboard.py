@@ -139,16 +139,8 @@ class Leaderboard:
         across, up = plane
         frame = self.frame.reindex(columns=list(dict.fromkeys([*self.frame.columns, across, up])))
         surface = surface_of(about.kind, about.config, self.board, self.team_name)
-        title = f"{self.board.challenge} · accuracy and speed"
-        return speed_figure(
-            frame,
-            surface,
-            across=across,
-            up=up,
-            unit=self.board.unit,
-            highlight=self.team_name,
-            title=title,
-        )
+        title, unit, own = f"{self.board.challenge} · accuracy and speed", self.board.unit, self.team_name
+        return speed_figure(frame, surface, across=across, up=up, unit=unit, highlight=own, title=title)
 
     def rows(self, top: int | None = TOP) -> list[BoardRow]:
         """The first ``top`` rows (None: all), and the team's own when it is further down."""

@@ -150,6 +150,15 @@ function distributionFigure(scores, mine, unit, theme) {
   return { data, layout: shape };
 }
 
+/** Where a mark's name goes: away from the near edge. */
+function placeOfName(surface, x) {
+  if (!surface) return "top center";
+  const scale = surface.logarithmic ? Math.log10 : (value) => value;
+  const [from, to, at] = [surface.x[0], surface.x.at(-1), x].map(scale);
+  const share = (at - from) / (to - from);
+  return share < 0.2 ? "top right" : share > 0.8 ? "top left" : "top center";
+}
+
 /**
  * Teams { x, y, name, own, first, lines: [[title, value]] } over the lines of equal score of a surface
  * (see goat/surface.py); `titles` by the name of a metric.
@@ -168,10 +177,10 @@ function speedFigure({ teams, surface, titles, theme }) {
     const part = teams.filter((team) => team.own === own);
     if (!part.length) continue;
     data.push({
-      type: "scatter", mode: "markers+text", name: own ? "your team" : "teams",
+      type: "scatter", mode: "markers+text", cliponaxis: false, name: own ? "your team" : "teams",
       x: part.map((team) => team.x), y: part.map((team) => team.y),
       text: part.map((team) => (own ? "you" : team.first ? `best: ${escaped(team.name.slice(0, 24))}` : "")),
-      textposition: "top center", textfont: { color: own ? theme.own : theme.text },
+      textposition: part.map((team) => placeOfName(surface, team.x)), textfont: { color: own ? theme.own : theme.text },
       marker: { color: own ? theme.own : theme.best, size: own ? 13 : 9, line: { color: theme.line, width: 1 } },
       customdata: part.map(({ name, lines }) => [`<b>${escaped(name)}</b>`, ...lines.map(([title, value]) => `${escaped(title)}: ${escaped(value)}`)].join("<br>")),
       hovertemplate: "%{customdata}<extra></extra>",
@@ -180,9 +189,10 @@ function speedFigure({ teams, surface, titles, theme }) {
   const shape = layout(theme, surface ? escaped(titles[surface.across]) : "", surface ? escaped(titles[surface.up]) : "");
   if (surface) {
     const ends = [surface.x[0], surface.x.at(-1)];
-    if (surface.logarithmic) Object.assign(shape.xaxis, { type: "log", range: ends.map(Math.log10), dtick: "D1" });
+    if (surface.logarithmic) Object.assign(shape.xaxis, { type: "log", range: ends.map(Math.log10), dtick: "D2" });
     else shape.xaxis.range = ends;
-    shape.yaxis.range = [surface.y[0], surface.y.at(-1)];
+    const [low, high] = [surface.y[0], surface.y.at(-1)];
+    shape.yaxis.range = [low, high + 0.06 * (high - low)]; // room for a mark and its name
   }
   return { data, layout: shape };
 }
@@ -199,6 +209,8 @@ async function draw(model, place, figure, sentence) {
     if (!place.dataset.drawn) place.replaceChildren();
     place.dataset.drawn = "yes";
     await Plotly.react(place, figure.data, figure.layout, { displaylogo: false, responsive: true, displayModeBar: false });
+    // What was hidden while the page changed its width has not noticed.
+    if (place.clientWidth && Math.abs(place._fullLayout.width - place.clientWidth) > 1) await Plotly.Plots.resize(place);
   } catch (error) {
     delete place.dataset.drawn;
     place.textContent = `The chart could not be drawn (${error.message}). ${sentence}`;

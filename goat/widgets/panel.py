@@ -95,7 +95,8 @@ class Panel(Form):
         """The challenges to choose from."""
         if tuple(options) == tuple(self.choose.options):
             return
-        self.choose.unobserve_all("value")
+        with contextlib.suppress(ValueError):  # the first time; its own observers must stay
+            self.choose.unobserve(self._chosen, "value")
         self.choose.options = options  # which chooses the first one for a moment
         if self._wanted in [name for _, name in options]:
             self.choose.value = self._wanted

@@ -1,4 +1,4 @@
-"""A team with ONNX models in JupyterLab: the panel, the board and its figure, the combined board."""
+"""A team with ONNX models in JupyterLab: the panel, the board's numbers and figure, the combined board."""
 
 from __future__ import annotations
 
@@ -98,6 +98,8 @@ def test_a_model_goes_from_the_panel_to_a_board_that_shows_how_good_and_how_fast
     panel.get_by_placeholder("path of your .onnx file").fill("mine.onnx")
     panel.get_by_placeholder("path of your .onnx file").press("Tab")
     panel.get_by_label("Batch size").select_option("4")
+    chosen = panel.locator("select").first.evaluate("e => e.selectedOptions[0].text")
+    assert chosen.split() == ["Depth", "from", "one", "picture"]
     # When it is tried here, and then submitted for the board
     page.get_by_role("button", name="Ranked").click()
     page.get_by_role("button", name="2 · Dry run").click()
@@ -121,7 +123,7 @@ def test_a_model_goes_from_the_panel_to_a_board_that_shows_how_good_and_how_fast
     said = picture.get_attribute("aria-label")
     assert "Accuracy against Latency (ms) of 5 teams; the lines are the score at your size of" in said
     assert board.locator(".contourlines path").count() > 3
-    compete(second, "late & <b>bold</b>", 4, 0.2)
+    compete(second, "late.comer", 4, 0.2)
     page.wait_for_selector("[role=img][aria-label*='of 6 teams']", timeout=30_000)
     # And all of it fits, at every width and in both themes
     page.add_style_tag(content=".Toastify { display: none }")

@@ -128,7 +128,7 @@ def start(folder: Path, *, user: int = 0, **environ: str) -> Site:
     up = Up(folder / "home", command=[*become, *COMMAND], **settings)
     site = Site(up, hub_port, starters, uid_base)
     try:
-        up.wait_until_ready()
+        up.wait_until_ready(200)  # hub and proxy start too, beside whatever other tests run
         reply = site.admin("POST", "/admin/teams", json={"name": TEAM_B, "password": PASSWORDS[TEAM_B]})
         assert reply.status_code == 201, reply.text
     except BaseException:

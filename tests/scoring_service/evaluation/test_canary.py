@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from scoring_service.evaluation import canary
@@ -23,6 +24,11 @@ def models_server() -> Iterator[ForkServer]:
 
 def test_a_machine_that_runs_models_is_found_to(models_server: ForkServer) -> None:
     canary.require_device(ChildRunner(models_server), "cpu")
+
+
+def test_the_server_of_models_can_be_forked_although_it_ran_one(models_server: ForkServer) -> None:
+    # A fork takes one thread along and the locks that the others hold.
+    assert psutil.Process(models_server.pid).num_threads() == 1
 
 
 def test_a_gpu_that_does_not_work_is_said_and_never_replaced_by_the_cpu(models_server: ForkServer) -> None:

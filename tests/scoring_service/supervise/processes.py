@@ -64,12 +64,12 @@ class Up:
     def output(self) -> str:
         return self.output_file.read_text()
 
-    def wait_until_ready(self) -> None:
+    def wait_until_ready(self, seconds: float = 110) -> None:
         def ready() -> bool:
             assert self.process.poll() is None, self.output
             return "MLS-GOAT is running" in self.output
 
-        wait_for(ready, "the welcome", seconds=110)
+        wait_for(ready, "the welcome", seconds)
 
     def running(self, name: str) -> int:
         """Process id of one supervised program once it runs, never 0."""
