@@ -14,7 +14,8 @@ from typing import Any
 from scoring_service.settings import Settings
 
 PREFIX = "goat-team"
-NAME = re.compile(rf"{PREFIX}-[a-z0-9][a-z0-9-]{{0,99}}")
+NAME = re.compile(rf"{PREFIX}-[a-z0-9][a-z0-9-]{{0,199}}")
+"""A team's name has 64 characters at most, of which the spawner writes some with three (``-`` as ``-2d``)."""
 LABEL = "org.mls-goat.team"
 HOME = "/home/team"
 USER = "10002:10002"

@@ -29,7 +29,7 @@ SOCKET = "/run/docker.sock"
 PATIENCE_S = 60.0
 MAX_BODY = 1 << 20
 VERSION = r"(?P<version>/v[0-9.]{1,8})?"
-REFERENCE = r"(?P<reference>[A-Za-z0-9][A-Za-z0-9_.-]{0,127})"
+REFERENCE = r"(?P<reference>[A-Za-z0-9][A-Za-z0-9_.-]{0,254})"
 
 
 @dataclass(frozen=True)

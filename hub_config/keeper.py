@@ -32,33 +32,44 @@ def processes_of_users(numbers: Collection[int]) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if entry.stat().st_uid in numbers and (entry / "stat").read_text().rpartition(")")[2][1] != "Z":
+            if entry.stat().st_uid in numbers and _parent(entry) is not None:
                 found.append(int(entry.name))
     return found
 
 
 def processes_marked(folder: str) -> dict[Path, list[int]]:
-    """Living processes of our own user that were started for the teams' folders in ``folder``."""
-    homes: dict[int, Path] = {}
-    rooms: dict[str, Path] = {}
-    unmarked: dict[int, str] = {}
+    """Living processes of our own user that were started for the teams' folders in ``folder``.
+
+    A mark counts only among our own process numbers, where no team in bubblewrap can be: the environment
+    is the team's to change. Everybody else belongs where the process belongs that started it.
+    """
+    parents: dict[int, int] = {}
+    marks: dict[int, Path] = {}
     our_room = _room("self")
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if entry.stat().st_uid != os.geteuid():
+            parent = _parent(entry) if entry.stat().st_uid == os.geteuid() else None
+            if parent is None:
                 continue
-            pid, room = int(entry.name), _room(entry.name)
-            if home := _mark(entry, folder):
-                homes[pid] = home
-                rooms[room] = home
-            elif room != our_room:
-                unmarked[pid] = room
-    # Who has thrown the mark away is still among the process numbers of its team's bubblewrap.
-    homes |= {pid: rooms[room] for pid, room in unmarked.items() if room in rooms}
+            parents[int(entry.name)] = parent
+            if _room(entry.name) == our_room and (home := _mark(entry, folder)):
+                marks[int(entry.name)] = home
     found: dict[Path, list[int]] = {}
-    for pid, home in homes.items():
-        found.setdefault(home, []).append(pid)
+    for pid in parents:
+        above: int | None = pid
+        while above is not None and above not in marks:
+            above = parents.get(above)
+        if above is not None:
+            found.setdefault(marks[above], []).append(pid)
     return found
+
+
+def _parent(entry: Path) -> int | None:
+    """Who started a process; None when it is dead. Raises `OSError` when it is gone."""
+    # Bytes: the name in it is the process's own choice. What follows is state, parent, …, threads.
+    fields = (entry / "stat").read_bytes().rpartition(b")")[2].split()
+    # Where the first thread has ended the rest may live on.
+    return None if fields[0] == b"Z" and int(fields[17]) < 2 else int(fields[1])
 
 
 def _mark(entry: Path, folder: str) -> Path | None:

@@ -100,23 +100,31 @@ def shrink(processes: Iterable[int], limit: int) -> str:
 
 def _quickly_held(pid: int) -> int:
     """Bytes of a process, shared pages counted in full: never less than what `_measured` finds."""
-    return sum(_field(f"/proc/{pid}/status", ("RssAnon:", "RssShmem:")))
+    names = (b"RssAnon:", b"RssShmem:")
+    held = _field(f"/proc/{pid}/status", names)
+    if not held:  # its first thread has ended; any other one tells
+        told = (_field(str(path), names) for path in Path(f"/proc/{pid}/task").glob("*/status"))
+        held = next(filter(None, told), [])
+    return sum(held)
 
 
 def _measured(pid: int) -> Process | None:
-    held = _field(f"/proc/{pid}/smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
+    held = _field(f"/proc/{pid}/smaps_rollup", (b"Pss_Anon:", b"Pss_Shmem:"))
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        content = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
-    name, rest = text[text.index("(") + 1 : text.rindex(")")], text[text.rindex(")") + 2 :].split()
-    return Process(pid, sum(held) if held else _quickly_held(pid), int(rest[19]), name)
+    # The name is the process's own choice: any bytes.
+    name = content[content.index(b"(") + 1 : content.rindex(b")")].decode(errors="replace")
+    rest = content[content.rindex(b")") + 2 :].split()
+    shown = "".join(sign if sign.isprintable() else "?" for sign in name)
+    return Process(pid, sum(held) if held else _quickly_held(pid), int(rest[19]), shown)
 
 
-def _field(path: str, names: tuple[str, ...]) -> list[int]:
+def _field(path: str, names: tuple[bytes, ...]) -> list[int]:
     """Fields of a file of /proc, in bytes."""
     try:
-        lines = Path(path).read_text().splitlines()
+        lines = Path(path).read_bytes().split(b"\n")  # the one sign that a name cannot hold
     except OSError:
         return []
     return [int(line.split()[1]) * 1024 for line in lines if line.startswith(names)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import httpx
@@ -88,11 +89,16 @@ def unreachable(error: httpx.TransportError, url: str, doing: str, attempts: int
     """One sentence for a broken connection: what was tried, where, and what to check."""
     tries = f", {attempts} tries" if attempts > 1 else ""
     return ServiceUnreachable(
-        f"Could not {doing}: no answer from {url} ({_reason(error)}{tries}). "
-        "Check that the service is running and that GOAT_URL is its address.",
+        f"Could not {doing}: no answer from {url} ({_reason(error)}{tries}). {_advice()}",
         url=url,
         attempts=attempts,
     )
+
+
+def _advice() -> str:
+    if os.environ.get("JUPYTERHUB_API_TOKEN") and os.environ.get("GOAT_URL"):  # both set by the hub
+        return "Your files are safe. Try again in a minute; if it stays so, tell the organiser."
+    return "Check that the service is running and that GOAT_URL is its address."
 
 
 def _reason(error: httpx.TransportError) -> str:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 _OWN_POINTS = 500
 _LINES = 5
 """Leading teams whose way is drawn."""
+_BANNED = "The team {team} is banned from this event and is not on its boards. Talk to the organiser."
 
 
 class BoardWidget(Shown):
@@ -61,6 +62,7 @@ class BoardWidget(Shown):
         self._wrong: GoatError | None = None
         self._names = names
         self._silent = False
+        self._banned = ""
         self._live = live
         self._changing = threading.RLock()
         super().__init__()
@@ -236,7 +238,7 @@ class BoardWidget(Shown):
                 self.send_state("tables")
 
     def _said(self, problem: str) -> None:
-        self.problem = problem or (plain(self._wrong) if self._wrong else "")
+        self.problem = problem or (plain(self._wrong) if self._wrong else self._banned)
         if not problem and self._live.team:
             self.team = self._live.team
             with self._changing:
@@ -245,7 +247,9 @@ class BoardWidget(Shown):
 
     def _own_points(self, client: Client) -> None:
         with contextlib.suppress(GoatError):
-            self.team = client.me().team_name or ""
+            me = client.me()
+            self.team = me.team_name or ""
+            self._banned = _BANNED.format(team=plain(me.team_name, 80)) if me.banned else ""
             points: dict[str, list[list[float]]] = {}
             for item in reversed(history(limit=_OWN_POINTS, client=client).submissions):
                 self._add_point(points, item)

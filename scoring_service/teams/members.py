@@ -48,7 +48,7 @@ class MemberService:
         of teams, `NotFound` without such a team, `Invalid` for a name or password that cannot be.
         """
         check_name(name)
-        chosen = password or new_password()
+        chosen = new_password() if password is None else password
         hashed = hash_password(chosen)
         with one_of_a_name(name), self.db.write() as session:
             found, its_event = find_team(session, team, event or self.default_event)

@@ -55,7 +55,7 @@ def test_wrong_passwords_and_silent_programs_are_sentences(
     # A hub without its service: on the login page, in the widgets; the hub lives
     venue.switch("api", on=False)
     try:
-        ada.see(f"{PROBLEM} >> text=Check that the service is running")
+        ada.see(f"{PROBLEM} >> text=if it stays so, tell the organiser")
         stranger.log_in(PASSWORDS[TEAM_A])
         stranger.see("text=The scoring service does not answer")
         ada.ranked("answers")

@@ -165,6 +165,12 @@ def test_the_documented_settings_reach_the_containers():
     assert settings.database_url == "postgresql://goat@other/goat"
 
 
+def test_personal_logins_reach_the_hub_in_its_container():
+    for chosen, personal in (({}, False), ({"GOAT_HUB_LOGINS": "personal"}, True)):
+        environment = services(chosen)["hub"]["environment"] | {"GOAT_SECRETS": "/nowhere"}
+        assert Plan(Settings.from_env(environment)).personal is personal
+
+
 def test_every_variable_that_a_container_gets_is_read_by_something():
     others = {"REDIS_HOST", "REDIS_PORT", "DOCKER_HOST"}
     for name in set(NAMES) - {"postgres"}:

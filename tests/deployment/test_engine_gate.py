@@ -13,10 +13,12 @@ from typing import Any
 import docker
 import pytest
 from docker.errors import APIError
+from dockerspawner import DockerSpawner
 
-from hub_config.container import LABEL, team_container
+from hub_config.container import LABEL, PREFIX, team_container
 from hub_config.engine import serve
 from scoring_service.settings import Settings
+from scoring_service.teams.service import NAME as TEAM_NAME
 from tests.deployment.fake_engine import FakeEngine
 
 IMAGE = "goat-local/notebook:local"
@@ -112,8 +114,22 @@ def test_a_teams_container_has_no_rights(settings):
     assert host["PidsLimit"] == settings.hub_processes
 
 
+@pytest.mark.parametrize("team", ["a" + "-" * 63, "9" + "._" * 31, "a-team-with-a-dash" * 3])
+def test_a_team_of_any_name_has_a_container(client, engine, settings, team):
+    # Given the longest names, whose signs the spawner writes with three characters each
+    assert TEAM_NAME.fullmatch(team)
+    name = f"{PREFIX}-{DockerSpawner._escape(team)}"
+    # Then such a team's container is made, seen and removed like any other
+    client.create_container_from_config(team_container(settings, name, {"A": "1"}), name)
+    client.start(name)
+    assert client.inspect_container(name)["State"]["Running"] is True
+    client.remove_container(name)
+    assert engine.containers == {}
+
+
 @pytest.mark.parametrize(
-    "name", ["goat-postgres-1", "goat-team-", "goat-team-../x", "other", "goat-team-A", ""]
+    "name",
+    ["goat-postgres-1", "goat-team-", "goat-team-../x", "other", "goat-team-A", ""],
 )
 def test_a_container_of_another_name_is_not_made(port, engine, name):
     status, said = call(port, "POST", f"/v1.47/containers/create?name={name}", b'{"Env": []}')

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from hub_config import memory, watch
-from hub_config.keeper import MARK, running_teams
+from hub_config import keeper, memory, watch
+from hub_config.keeper import MARK, processes_of_users, running_teams
 from hub_config.watch import NOTICES, Team, Watch, shrink, tell
 
 linux_only = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks into /proc")
@@ -135,6 +135,108 @@ def test_a_team_is_watched_by_its_mark_where_all_run_as_one_user(tmp_path: Path,
     assert other.poll() is None
     assert "Stopped for want of memory" in (tmp_path / "teams/a" / NOTICES).read_text()
     assert not (tmp_path / "teams/b" / NOTICES).exists()
+
+
+@linux_only
+@pytest.mark.parametrize(
+    "name", [b"\xff\xfe\x9b", b"\x0bRssAnon: -9999", b"\rRssAnon: x", b"a) Z 1 2 3", b"\x1b[31m"]
+)
+def test_no_name_of_a_process_blinds_the_keeper(tmp_path: Path, name: bytes) -> None:
+    # Given a process that gives itself a name which is no text, or looks like numbers of the kernel's
+    code = (
+        f"import ctypes, time\nctypes.CDLL(None).prctl(15, {name!r}, 0, 0, 0)\nheld = b'x' * (60 << 20)\n"
+        "print('held', flush=True)\ntime.sleep(60)"
+    )
+    home = tmp_path / "teams/a"
+    home.mkdir(parents=True)
+    with _running(code, **{MARK: str(home)}) as process:
+        # Then it is found, measured and held to the limit like any other, and its name harms no screen
+        assert process.pid in processes_of_users({os.geteuid()})
+        assert running_teams(tmp_path) == [Team(home, 0, (process.pid,))]
+        assert watch._quickly_held(process.pid) > 60 * MB
+        Watch(tmp_path, 20 * MB).look(running_teams(tmp_path))
+        assert process.wait(10) == -9
+    assert "\x1b" not in (home / NOTICES).read_text()
+
+
+@linux_only
+def test_a_process_whose_first_thread_has_ended_is_held_to_the_limit(tmp_path: Path) -> None:
+    code = (
+        "import ctypes, threading, time\nheld = b'x' * (60 << 20)\n"
+        "def go():\n    time.sleep(0.3)\n    print('held', flush=True)\n    time.sleep(60)\n"
+        "threading.Thread(target=go).start()\nctypes.CDLL(None).syscall(NUMBER, 0)"  # exit of this thread
+    ).replace("NUMBER", "93" if os.uname().machine == "aarch64" else "60")
+    home = tmp_path / "teams/a"
+    home.mkdir(parents=True)
+    with _running(code, **{MARK: str(home)}) as process:
+        assert process.pid in processes_of_users({os.geteuid()})
+        assert watch._quickly_held(process.pid) > 60 * MB
+        assert shrink([process.pid], 20 * MB) != ""
+        assert process.wait(10) == -9
+        assert process.pid not in processes_of_users({os.geteuid()})
+
+
+@linux_only
+def test_who_has_thrown_the_mark_away_belongs_to_who_started_it(tmp_path: Path) -> None:
+    # Given a server whose child has an empty environment, and may not be looked into
+    code = (
+        "import subprocess, sys\nchild = 'import ctypes, time; ctypes.CDLL(None).prctl(4, 0, 0, 0, 0); "
+        "print(1, flush=True); time.sleep(60)'\n"
+        "started = subprocess.Popen([sys.executable, '-IS', '-c', child], env={}, stdout=subprocess.PIPE)\n"
+        "started.stdout.readline()\nprint('held', flush=True)\nstarted.wait()"
+    )
+    home = tmp_path / "teams/a"
+    with _running(code, **{MARK: str(home)}) as process:
+        (team,) = running_teams(tmp_path)
+        assert team.home == home
+        assert len(team.processes) == 2
+        assert process.pid in team.processes
+
+
+@linux_only
+def test_a_mark_from_inside_an_enclosure_is_not_believed(
+    tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a team's server, in which something (with process numbers of its own) bears another team's mark
+    mine, other = tmp_path / "teams/a", tmp_path / "teams/b"
+    code = (
+        "import os, subprocess, sys\n"
+        f"marked = {{**os.environ, {MARK!r}: {str(other)!r}}}\n"
+        "child = [sys.executable, '-IS', '-c', 'import time; time.sleep(60)']\n"
+        "started = subprocess.Popen(child, env=marked)\n"
+        "print(started.pid, flush=True)\nstarted.wait()"
+    )
+    with _running(code, **{MARK: str(mine)}) as process:
+        inside = next(pid for pid in processes_of_users({os.geteuid()}) if _parent_of(pid) == process.pid)
+        monkeypatch.setattr(keeper, "_room", lambda pid: "inside" if pid == str(inside) else "ours")
+
+        # Then it is counted where it was started
+        assert {t.home: set(t.processes) for t in running_teams(tmp_path)} == {mine: {process.pid, inside}}
+
+
+def _parent_of(pid: int) -> int | None:
+    with contextlib.suppress(OSError):
+        return keeper._parent(Path(f"/proc/{pid}"))
+    return None
+
+
+@contextlib.contextmanager
+def _running(code: str, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that has said its first line."""
+    process = subprocess.Popen(
+        [sys.executable, "-IS", "-c", code],
+        stdout=subprocess.PIPE,
+        env={**os.environ, **environ},
+        start_new_session=True,
+    )
+    try:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, 9)
+        process.communicate()
 
 
 def test_what_the_kernel_stopped_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -272,7 +272,10 @@ class Hub:
             except GoatError:
                 identity = None
             for listener in group:
-                if identity is None or identity.banned or identity.team_id != listener.team_id:
+                before = listener.identity
+                # A ban ends the stream once: whoever comes back is told, and may look at what all may see.
+                banned = identity is not None and before is not None and identity.banned != before.banned
+                if identity is None or banned or identity.team_id != listener.team_id:
                     listener.close()
                 else:
                     listener.identity = identity

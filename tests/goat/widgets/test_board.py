@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 
@@ -13,6 +14,7 @@ import goat.widgets
 from goat.client import Client
 from goat.errors import NotFound
 from goat.records import Submission
+from goat.transports.problems import unreachable
 from goat.transports.sse import ServerEvent
 from goat.widgets.board import BoardWidget
 from tests.goat.fake_service import NOW, FakeService, problem
@@ -46,6 +48,38 @@ def test_it_opens_with_the_board_and_the_own_team(widget: BoardWidget) -> None:
     assert [row[2] for row in widget.tables[0]["rows"]] == [1, 2, 3]
     assert widget.team == "team_awesome"
     assert list(widget.frame["rank"]) == [1, 2, 3]
+
+
+def test_a_banned_team_is_told_so_on_the_board(
+    comms, client: Client, still: StillLive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    me = replace(client.me(), banned=True)
+    monkeypatch.setattr(client, "me", lambda: me)
+    widget = BoardWidget(("task1",), live=still, client=client)
+    still._say("")
+    assert widget.problem.startswith("The team team_awesome is banned from this event")
+    assert len(widget.tables[0]["rows"]) == 3
+    # And no more once it is let in again
+    me = replace(me, banned=False)
+    widget._begin(client)
+    widget._begin(client)
+    still._say("connecting …")
+    still._say("")
+    assert widget.problem == ""
+
+
+def test_inside_the_hub_an_outage_asks_for_nothing_that_a_team_cannot_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def said() -> str:
+        return str(unreachable(httpx.ConnectError("refused"), "http://here:1", "look", 1))
+
+    monkeypatch.delenv("JUPYTERHUB_API_TOKEN", raising=False)
+    assert "GOAT_URL" in said()
+    monkeypatch.setenv("JUPYTERHUB_API_TOKEN", "t")
+    monkeypatch.setenv("GOAT_URL", "http://here:1")
+    assert "GOAT_URL" not in said()
+    assert "tell the organiser" in said()
 
 
 def test_a_change_is_sent_as_a_delta_and_kept_in_the_state(

@@ -130,6 +130,13 @@ def test_names_that_are_a_teams_or_an_organisers_are_no_persons(world: World) ->
         world.services.teams.add("ADA", PASSWORD)
 
 
+def test_an_empty_password_is_refused_and_none_is_made_that_nobody_sees(world: World) -> None:
+    world.apply()
+    world.team("team_awesome")
+    with pytest.raises(Invalid, match="8 to 256 characters"):
+        world.services.members.add("team_awesome", "ada", "")
+
+
 def test_only_who_is_in_the_team_is_removed_and_never_its_own_login(world: World) -> None:
     world.team("team_a")
     world.team("team_b")
