@@ -177,7 +177,7 @@ def test_five_hundred_teams_are_few_elements_and_a_late_challenge_appears_by_its
     grid.evaluate("e => { e.scrollTop = 8000 }")
     page.wait_for_function("() => document.querySelector('.goat-row[aria-rowindex=\"252\"]')")
     # Then only what is in view is in the page
-    assert page.locator(".goat-body .goat-row").first.evaluate("e => e.parentElement.children.length") < 60
+    assert page.locator(".goat-body").first.evaluate("e => e.children.length") < 60
     # When the organiser renames the challenge, and then reveals the final scores, while the boards are open
     site.world.apply(title="Another title", event_fields={})
     page.wait_for_selector(".goat-summary >> text=Another title", timeout=30_000)

@@ -206,6 +206,7 @@ class Person(Notebook):
 
     def open(self, *cells: str) -> None:
         """A notebook of these cells, its kernel fresh and ready."""
+        self._enter()
         self.page.evaluate(
             "async content => { const app = window.jupyterapp.serviceManager;"
             " for (const s of app.sessions.running()) await app.sessions.shutdown(s.id);"
@@ -213,6 +214,14 @@ class Person(Notebook):
             book(*cells),
         )
         self.show()
+
+    def _enter(self) -> None:
+        """Go (back) to JupyterLab, wherever the page is: a test before may have left it at the hub."""
+        if self.page.evaluate("() => !window.jupyterapp?.serviceManager"):
+            self.page.goto(f"{self.url}/lab?reset")
+            if self.page.get_by_label("Password").count():
+                self.log_in(PASSWORDS[self.team])
+            self.page.wait_for_function("() => window.jupyterapp?.serviceManager", timeout=120_000)
 
     def slow(self, *, latency_ms: float, bytes_per_s: float) -> None:
         """Make this browser's network slow, websockets included; 0 and -1 make it fast again."""

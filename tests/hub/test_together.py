@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-from tests.browser.conftest import FLAGS, SHOTS
+from tests.browser.chromium import artefacts, chromium
 from tests.hub.site import PERSON, TEAM_A, Site
 from tests.hub.visitor import Visitor
 
@@ -26,13 +24,8 @@ SESSION = "/api/collaboration/session/book.ipynb"
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    path = os.environ.get("GOAT_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    assert path, "these tests need a browser: apt-get install chromium (or set GOAT_CHROMIUM)"
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+    with chromium() as found:
         yield found
-        found.close()
 
 
 def notebook(visitor: Visitor, *sources: str) -> None:
@@ -63,8 +56,7 @@ def open_as(browser: Browser, site: Site, name: str, theme: str) -> Page:
     page.goto(f"{site.hub}/user/{TEAM_A}/lab/tree/book.ipynb")
     page.fill("#username_input", name)
     page.fill("#password_input", PERSON)
-    SHOTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=str(SHOTS / f"hub-login-{theme}.png"))
+    page.screenshot(path=str(artefacts() / f"hub-login-{theme}.png"))
     page.click("#login_submit")
     page.wait_for_selector(CELLS)
     page.wait_for_selector(IDLE)
@@ -103,7 +95,7 @@ def test_two_people_edit_one_notebook_and_see_panel_and_board(personal: Site, br
             page.reload()  # documented: a widget may come as text until the page is loaded again
         page.wait_for_selector(".goat-board >> text=Restore the photographs")
         page.wait_for_selector(".goat-panel >> text=Get the data")
-        page.screenshot(path=str(SHOTS / f"together-{number}.png"))
+        page.screenshot(path=str(artefacts() / f"together-{number}.png"))
 
 
 def test_the_teams_server_stops_quickly_with_two_browsers_in_it(personal: Site, browser: Browser) -> None:
