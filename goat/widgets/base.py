@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anywidget
 import ipywidgets
@@ -11,6 +11,9 @@ import traitlets
 
 from goat.text import plain
 from goat.widgets.assets import plotly_script
+
+if TYPE_CHECKING:
+    from goat.widgets.stream import Live
 
 
 def answer_where_asked(widget: ipywidgets.Widget) -> None:
@@ -65,3 +68,17 @@ class Shown(anywidget.AnyWidget):
     def _text(self) -> str:
         said = f"\n{plain(self.problem)}" if self.problem else ""
         return self.as_text() + said
+
+
+class Dated(Shown):
+    """A widget whose charts go on until now, by the service's clock: the browser's may be off by a day."""
+
+    now = traitlets.Float(0.0).tag(sync=True)
+    """The service's time when this was sent, in seconds since 1970; 0 if it is not known."""
+
+    _live: Live
+
+    def get_state(self, *args: Any, **options: Any) -> Any:
+        """What a page that is reloaded gets: the time as it is then, not as it once was."""
+        state = super().get_state(*args, **options)
+        return {**state, "now": self._live.now()} if "now" in state else state

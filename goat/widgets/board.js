@@ -50,6 +50,7 @@ function goOn(table, rows) {
 }
 
 function initialize({ model }) {
+  followClock(model);
   model.on("msg:custom", (change) => {
     if (change?.b === undefined) return;
     const tables = model.get("tables");
@@ -78,12 +79,12 @@ function standing(table, isOwn) {
   return mine ? `${lead} You: rank ${mine[RANK]} of ${table.rows.length}, ${withUnit(mine[SCORE], table)}.` : lead;
 }
 
-function timeFigure({ table, own, isOwn, team, theme }) {
+function timeFigure({ table, own, now, isOwn, team, theme }) {
   const moved = (steps) => steps.map(([seconds, score]) => [table.start + seconds, score]);
   const leaders = Object.entries(table.lines).filter(([name]) => name !== team).map(([name, steps]) => [name, moved(steps)]);
   const best = moved(table.best);
   const names = { best: "best on the board", own: "your best", points: "your submissions" };
-  const figure = progressFigure({ best, leaders, own, unit: table.unit, up: table.up, theme, names });
+  const figure = progressFigure({ best, leaders, own, now, unit: table.unit, up: table.up, theme, names });
   const from = best.length ? ` It improved ${best.length} times, from ${shown(best[0][1])} to ${shown(best.at(-1)[1])}.` : "";
   return [figure, `Best score over time.${from} ${standing(table, isOwn)}`];
 }
@@ -188,7 +189,7 @@ function render({ model, el }) {
     view.drawn = performance.now();
     const own = (model.get("own")[table.id] ?? []);
     const [figure, sentence] = FIGURES[kinds.chosen].make({
-      table, own, isOwn, team: model.get("team"), theme: colours(el), surface: model.get("surfaces")[table.id],
+      table, own, now: serviceNow(model), isOwn, team: model.get("team"), theme: colours(el), surface: model.get("surfaces")[table.id],
     });
     draw(model, chart, figure, sentence);
   }

@@ -19,7 +19,7 @@ from goat.surface import Surface, surface_of
 from goat.text import plain
 from goat.waiting import reference
 from goat.widgets.assets import source
-from goat.widgets.base import Shown
+from goat.widgets.base import Dated
 from goat.widgets.offers import SPEED, Offer, offers, own_challenges
 from goat.widgets.rows import DIGITS, TIME, Table
 from goat.widgets.stream import Live, ask_board
@@ -34,7 +34,7 @@ _LINES = 5
 _BANNED = "The team {team} is banned from this event and is not on its boards. Talk to the organiser."
 
 
-class BoardWidget(Shown):
+class BoardWidget(Dated):
     """One table per board, charts of the same rows, and nothing but traits as state.
 
     ``tables`` holds whole boards and is sent when a browser asks for the state; changes travel as
@@ -58,7 +58,6 @@ class BoardWidget(Shown):
         self._offers: dict[str, Offer] = {}
         self._surfaces: dict[str, Surface] = {}
         self._hearers: dict[str, Callable[[Board], None]] = {}
-        self._begun = False
         self._wrong: GoatError | None = None
         self._names = names
         self._silent = False
@@ -108,13 +107,10 @@ class BoardWidget(Shown):
         if self._wrong is not None:
             super().close()
             raise self._wrong
-        self._begun = True  # the stream, when it opens, need not do the same again at once
 
     def _begin(self, client: Client) -> None:
         """Find out which boards there are now, fill them, and watch them."""
-        if self._begun:
-            self._begun = False
-            return
+        self.now = self._live.now()
         found: dict[str, tuple[Offer, Board]] = {}
         self._wrong = None
         for offer in offers(own_challenges(client), self._names):
@@ -170,7 +166,9 @@ class BoardWidget(Shown):
         """A public board changed; a final board of the same challenge has no event of its own."""
         for offer in list(self._offers.values()):
             if offer.board == name and offer.split == "public":
-                self._take(offer.id, board)
+                known = self._boards.get(offer.id)
+                if known is None or known.version <= board.version:  # else we have asked meanwhile
+                    self._take(offer.id, board)
             elif offer.board == name and self._live.client is not None:
                 with contextlib.suppress(GoatError):  # the next connection asks again
                     self._take(offer.id, self._ask(self._live.client, offer))

@@ -97,31 +97,36 @@ function bestSoFar(points, up) {
   return steps;
 }
 
-/** Lines that hold until now, so that the last step is seen. */
-function untilNow(line) {
-  if (!line.x.length) return line;
-  const end = new Date(Math.max(Date.now(), +line.x.at(-1)));
-  return { x: [...line.x, end], y: [...line.y, line.y.at(-1)] };
+/** Keep how far this browser's clock is from the service's, whose time the kernel tells as `now`. */
+function followClock(model) {
+  const note = () => model.set("clock_ahead", Date.now() - 1000 * model.get("now"));
+  model.on("change:now", note);
+  note();
 }
 
-/** A line of [seconds, score] steps that only ever improves. */
-function stepLine(steps, name, color, width, more = {}) {
-  const x = steps.map((step) => new Date(step[0] * 1000));
-  const line = untilNow({ x, y: steps.map((step) => step[1]) });
-  return { ...line, name, mode: "lines", line: { shape: "hv", color, width, ...more } };
+/** The service's time in seconds since 1970; 0 if it was never told. */
+function serviceNow(model) {
+  return model.get("now") ? (Date.now() - model.get("clock_ahead")) / 1000 : 0;
 }
 
-/** Best over time: the board's, the leading teams', and the own team's submissions. All in [seconds, score]. */
-function progressFigure({ best, leaders, own, unit, up, theme, names }) {
+/** A line of [seconds, score] steps that only ever improves, and holds until now, so that the last step is seen. */
+function stepLine(steps, now, name, color, width, more = {}) {
+  const held = steps.length && now > steps.at(-1)[0] ? [...steps, [now, steps.at(-1)[1]]] : steps;
+  const x = held.map((step) => new Date(step[0] * 1000));
+  return { x, y: held.map((step) => step[1]), name, mode: "lines", line: { shape: "hv", color, width, ...more } };
+}
+
+/** Best over time until `now`: the board's, the leading teams', and the own team's submissions. All in [seconds, score]. */
+function progressFigure({ best, leaders, own, now, unit, up, theme, names }) {
   const data = leaders.map(([name, steps], at) => ({
-    ...stepLine(steps, escaped(name), theme.soft, 1, { dash: ["solid", "dash", "dot", "dashdot", "longdash"][at % 5] }),
+    ...stepLine(steps, now, escaped(name), theme.soft, 1, { dash: ["solid", "dash", "dot", "dashdot", "longdash"][at % 5] }),
     showlegend: theme.wide, // where there is no room, a touch on the line tells its name
     legendrank: 2000,
   }));
-  if (best.length) data.push(stepLine(best, names.best, theme.best, 2.5));
+  if (best.length) data.push(stepLine(best, now, names.best, theme.best, 2.5));
   if (own.length) {
     const mine = bestSoFar(own, up);
-    data.push(stepLine(mine, names.own, theme.own, 2));
+    data.push(stepLine(mine, now, names.own, theme.own, 2));
     data.push({
       x: own.map((point) => new Date(point[0] * 1000)),
       y: own.map((point) => point[1]),

@@ -7,6 +7,7 @@ const STATES = {
 };
 
 function initialize({ model }) {
+  followClock(model);
   model.on("msg:custom", (content) => {
     if (!content?.row) return;
     const rows = model.get("rows").filter((row) => row[ID] !== content.row[ID]);
@@ -92,7 +93,7 @@ function render({ model, el }) {
     const scored = rows.filter((row) => row[POINTS] !== null && row[MODE] === "ranked");
     const points = scored.map((row) => [row[WHEN], row[POINTS]]).reverse();
     const names = { own: "your best", points: "your ranked submissions" };
-    const figure = progressFigure({ best: [], leaders: [], own: points, unit: about.unit, up: about.up, theme, names });
+    const figure = progressFigure({ best: [], leaders: [], own: points, now: serviceNow(model), unit: about.unit, up: about.up, theme, names });
     draw(model, chart, figure, scoresInWords(points));
   }
 

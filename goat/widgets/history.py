@@ -16,7 +16,7 @@ from goat.surface import board_metrics
 from goat.text import plain
 from goat.waiting import reference
 from goat.widgets.assets import source
-from goat.widgets.base import Shown
+from goat.widgets.base import Dated
 from goat.widgets.rows import DIGITS, headings, significant
 from goat.widgets.stream import Live, quick_client
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _SHOWN = 500
 
 
-class HistoryWidget(Shown):
+class HistoryWidget(Dated):
     """A table and a chart of the own submissions; a click chooses a final or calls one back."""
 
     _esm = source("chart.js", "grid.js", "history.js")
@@ -95,6 +95,7 @@ class HistoryWidget(Shown):
 
     def _begin(self, client: Client) -> None:
         """All submissions anew: what happened while nobody listened is among them."""
+        self.now = self._live.now()
         challenge = self._challenge
         found = history(challenge, limit=_SHOWN, client=client)
         about = client.challenge(challenge) if challenge else None

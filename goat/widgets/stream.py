@@ -1,8 +1,9 @@
 """One event stream for all widgets of a notebook, read in a daemon thread.
 
-A thread, not an asyncio task: widgets stay live while a cell is busy. A lost connection is opened
-again and brings what was missed; a gap in the versions asks for the board anew. Widgets register
-what they want to hear and are told what stands in the way, in a sentence.
+A thread, not an asyncio task: widgets stay live while a cell is busy. Widgets register what they want
+to hear and are told what stands in the way, in a sentence. They ask for all that they show once the
+stream is open: what changes after the question is heard, so nothing falls between the two. A lost
+connection is opened again and brings what was missed; a gap in the versions asks for the board anew.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from goat.client import Client
-from goat.errors import GoatError, LocalError, NotAuthenticated, ServiceUnreachable
+from goat.errors import Forbidden, GoatError, LocalError, NotAuthenticated, NotFound, ServiceUnreachable
 from goat.live import merge
 from goat.records import Board, Submission
 from goat.text import plain
@@ -42,6 +44,13 @@ def ask_board(client: Client, board: str) -> Board:
     return client.combined() if board == COMBINED else client.leaderboard(board)
 
 
+class _Hello(msgspec.Struct):
+    """The first event of a connection."""
+
+    server_time: datetime
+    team_name: str | None = None
+
+
 class Live:
     """What the service tells, for as long as this process lives (or until `close`)."""
 
@@ -51,6 +60,8 @@ class Live:
         self.problem = "connecting …"
         self.client: Client | None = None
         """Speaks to the service while connected: for the thread that hears."""
+        self._told: tuple[float, float] | None = None
+        """The service's time in seconds since 1970 as it was last told, and when, by the monotonic clock."""
         self._connect = connect
         self._boards: dict[str, list[BoardHeard]] = {}
         self._known: dict[str, Board] = {}
@@ -73,8 +84,8 @@ class Live:
             known = self._known.get(board)
         if known is not None:
             heard(known)
-        if fresh and threading.current_thread() is not self._thread:
-            self._again()  # the thread itself registers before it opens the stream
+        if fresh:
+            self._again()
         self._start()
 
     def listen(self, heard: SubmissionHeard) -> None:
@@ -88,7 +99,11 @@ class Live:
         heard(self.problem)
 
     def when_connected(self, begin: Callable[[Client], None]) -> None:
-        """Have ``begin`` called with a client before each (new) connection. It may raise GoatError."""
+        """Have ``begin`` called with a client whenever what is shown must be asked for.
+
+        That is after each opening of the stream, whenever challenges changed, and when a board that is
+        watched is none any more. It may raise GoatError.
+        """
         self._opened.append(begin)
         self._again()
         self._start()
@@ -102,6 +117,13 @@ class Live:
                         listeners.remove(one)  # type: ignore[attr-defined]  # lists of different callables
             self._boards = {name: listeners for name, listeners in self._boards.items() if listeners}
             self._known = {name: board for name, board in self._known.items() if name in self._boards}
+
+    def now(self) -> float:
+        """The service's time in seconds since 1970; 0 as long as it is not known."""
+        if self._told is None:
+            return 0.0
+        told, at = self._told
+        return told + time.monotonic() - at
 
     def close(self) -> None:
         """End the stream and its thread."""
@@ -127,7 +149,7 @@ class Live:
         client: Client | None = None
         while not self._stopped:
             self._changed.clear()
-            opened = time.monotonic()
+            tried = time.monotonic()
             try:
                 client = self.client = client or self._connect()
                 self._read(client)
@@ -142,26 +164,33 @@ class Live:
             except (msgspec.MsgspecError, RuntimeError, KeyError, TypeError, ValueError) as error:
                 self._known.clear()  # a word that was not understood: begin with whole boards again
                 said = f"The event stream was not understood ({plain(error, 200)}); reading it anew …"
-            failures = 0 if time.monotonic() - opened > _STABLE_S else failures + 1
-            if not self._changed.is_set():  # else it was us who cut it, or ended it
-                self._say(said)
-                self._changed.wait(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
+            if self._changed.is_set():
+                continue  # it was us who cut it, or ended it
+            failures = 0 if time.monotonic() - tried > _STABLE_S else failures + 1
+            self._say(said)
+            self._changed.wait(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
         if client is not None:
             client.close()
 
     def _read(self, client: Client) -> None:
-        for begin in list(self._opened):
-            begin(client)
-        if self._changed.is_set():
-            return  # somebody registered meanwhile: begin again with all of them
         with self._lock:
             names = list(self._boards)
             versions = {name: board.version for name, board in self._known.items()}
         last = ",".join(f"{name}={version}" for name, version in versions.items()) or None
-        for event in client.events(names, last_id=last, on_open=self._on_open):
-            self._hear(client, event)
-            if self._stopped or self._changed.is_set():
-                return
+        try:
+            for event in client.events(names, last_id=last, on_open=self._on_open):
+                self._hear(client, event)
+                if self._stopped or self._changed.is_set():
+                    return
+        except (NotFound, Forbidden):
+            self._begin(client)  # a board is gone, or closed to us: which are there?
+            if list(self._boards) == names:
+                raise
+            self._again()
+
+    def _begin(self, client: Client) -> None:
+        for begin in list(self._opened):
+            begin(client)
 
     def _on_open(self, cut: Callable[[], None]) -> None:
         self._cut = cut
@@ -170,8 +199,12 @@ class Live:
 
     def _hear(self, client: Client, event: ServerEvent) -> None:
         if event.event == "hello":
-            self.team = msgspec.json.decode(event.data).get("team_name")
-            self._say("")
+            hello = msgspec.json.decode(event.data, type=_Hello)
+            self.team = hello.team_name
+            self._told = hello.server_time.timestamp(), time.monotonic()
+            self._begin(client)
+            if not self._changed.is_set():  # else what is listened to has changed: at once again
+                self._say("")
         elif event.event == "submission":
             submission = msgspec.json.decode(event.data, type=Submission)
             for heard in list(self._submissions):
@@ -179,7 +212,7 @@ class Live:
         elif event.event == "board":
             self._board(client, msgspec.json.decode(event.data))
         elif event.event == "challenges":
-            self._again()  # whoever shows challenges looks at them anew, as after any connection
+            self._begin(client)  # whoever shows challenges looks at them anew
 
     def _board(self, client: Client, change: dict[str, Any]) -> None:
         name = self._name_of(change)

@@ -14,10 +14,13 @@ from scoring_service.teams.identity import Identity
 from tests.scoring_service.doors.http.conftest import BRISK, running
 from tests.scoring_service.world import World
 
-COMBINED = [
-    {"challenge": "task1", "weight": 0.9, "from": 0, "to": 50},
-    {"manual": "talk", "weight": 0.1, "from": 0, "to": 10},
-]
+FIELDS = {
+    "combined": [
+        {"challenge": "task1", "weight": 0.9, "from": 0, "to": 50},
+        {"manual": "talk", "weight": 0.1, "from": 0, "to": 10},
+    ]
+}
+"""What the event file says beside its challenge."""
 
 
 @dataclass
@@ -52,7 +55,7 @@ def hackathon(services: Services, folder: Path) -> Iterator[Hackathon]:
     world.apply(
         title="Restore the photographs",
         description="Bring **them** back.\n\n- `sample.zip`: inputs *and* truth\n- `eval.zip`: inputs",
-        event_fields={"combined": COMBINED},
+        event_fields=FIELDS,
     )
     stop = threading.Event()
     with running(create_app(services, rhythm=BRISK)) as (_, port):

@@ -195,7 +195,10 @@ def test_a_login_that_was_taken_away_is_said_and_a_new_server_has_a_new_one(
 
 def test_clocks_that_are_off_by_a_day_change_no_countdown(venue: Venue, ada: Person, bob: Person) -> None:
     # Given a right clock here, a browser that is a day late there, whose kernel is a day early
+    rival = venue.rival(0)
+    venue.submit(rival, 0.3)
     show(ada)
+    ada.until_board(lambda rows: rival in rows, "a rival on the board")
     bob.page.add_init_script(
         f"const Right = Date, off = {-DAY_S * 1000}; Date = class extends Right {{"
         " constructor(...all) { all.length ? super(...all) : super(Right.now() + off) }"
@@ -213,6 +216,15 @@ def test_clocks_that_are_off_by_a_day_change_no_countdown(venue: Venue, ada: Per
         person.page.locator(".goat-board .goat-body .goat-time").all_inner_texts() for person in (ada, bob)
     ]
     assert when[0] == when[1] != []
+    # And the charts end now, by the service's clock
+    for person in (ada, bob):
+        person.page.locator(".goat-board").get_by_role("tab", name="Over time").click()
+        person.see(".goat-board .goat-chart .main-svg")
+        ends = person.page.locator(".goat-board .goat-chart").evaluate(
+            "chart => Math.max(...chart.data.map(line => line.x.at(-1)))"
+        )
+        assert abs(ends / 1000 - time.time()) < 3600, person.team
+        person.page.locator(".goat-board").get_by_role("tab", name="Table").click()
     # And a submission of such a machine counts like any other
     venue.put(TEAM_B, "answers.zip", venue.answers(0.12))
     bob.ranked("answers.zip")

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from goat.client import Client
+from goat.transports.sse import ServerEvent
 from goat.widgets.board import BoardWidget
 from goat.widgets.history import HistoryWidget
 from goat.widgets.stream import Live
@@ -44,6 +46,12 @@ def until(condition: Callable[[], Any], seconds: float = 10.0) -> float:
     return time.monotonic() - started
 
 
+def entries_of(board: BoardWidget) -> int:
+    """Scored submissions of the team that leads the first board."""
+    rows = board.tables[0]["rows"]
+    return int(rows[0][4]) if rows else 0
+
+
 def test_all_widgets_of_a_process_share_one_stream_and_know_within_a_second(
     site: Hackathon, live: Live
 ) -> None:
@@ -70,6 +78,63 @@ def test_all_widgets_of_a_process_share_one_stream_and_know_within_a_second(
         for widget in (*boards, own):
             widget.close()
     assert live._boards == {}
+
+
+class Overtaken(Client):
+    """Something happens just before each opening of the stream, when all questions have been asked."""
+
+    meanwhile: Callable[[], None]
+
+    def events(self, *args: Any, **options: Any) -> Iterator[ServerEvent]:
+        self.meanwhile()
+        return super().events(*args, **options)
+
+
+def test_what_changes_between_the_question_and_the_stream_is_not_missed(site: Hackathon) -> None:
+    # Given a challenge that is renamed, and a result that comes, before the widgets' stream is open
+    def meanwhile() -> None:
+        opened.append(f"Title {len(opened)}")
+        site.world.apply(title=opened[-1])
+        site.result("team_awesome", 0.1, seed=len(opened))
+
+    opened: list[str] = []
+    site.team("team_awesome")
+    client = Overtaken(site.url, team_id="team_awesome", password=PASSWORD)
+    client.meanwhile = meanwhile
+    live = Live(lambda: client)
+    board = BoardWidget(("task1",), live=live, client=client)
+    own = HistoryWidget(None, live=live, connect=lambda: client)
+    # When it is open, and nothing else happens
+    until(lambda: live.problem == "" and opened)
+    # Then both show what there is
+    until(lambda: len(own.rows) == len(opened) and own.rows[0][4] == "EVALUATED")
+    until(lambda: board.tables[0]["title"] == opened[-1])
+    for one in (board, own, live):
+        one.close()
+
+
+def test_a_challenge_that_comes_or_goes_is_a_board_more_or_less(site: Hackathon, live: Live) -> None:
+    # Given a board of all challenges, of which there is one
+    file = site.world.folder / "event.yaml"
+    spec = yaml.safe_load(file.read_text())
+    second = [*spec["challenges"], spec["challenges"][0] | {"id": "task2", "title": "Second"}]
+    with Client(site.url, team_id="team_awesome", password=PASSWORD) as client:
+        board = BoardWidget(live=live, client=client)
+        until(lambda: live.problem == "")
+        for challenges, names in (
+            (second, ["task1", "task2", "combined"]),
+            (second[:1], ["task1", "combined"]),
+        ):
+            # When another comes, and when it goes
+            file.write_text(yaml.safe_dump(spec | {"challenges": challenges}))
+            site.world.services.events.apply(file)
+            # Then so do its board and what is heard of it
+            until(lambda: [table["id"] for table in board.tables] == names)  # noqa: B023
+            until(lambda: set(live._boards) == set(names) and live.problem == "")  # noqa: B023
+            entries = len(names)
+            site.result("team_awesome", 0.2 / entries, seed=entries)
+            until(lambda: entries_of(board) == 4 - entries)  # noqa: B023
+        board.close()
 
 
 def test_a_dropped_connection_costs_nothing(site: Hackathon, live: Live) -> None:

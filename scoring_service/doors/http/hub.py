@@ -217,14 +217,13 @@ class Hub:
                     listener.close()
                 continue
             self._publish(channel, board)
-        teams: dict[str, list[Listener]] = {}
-        for listener in self._listeners:
-            if listener.team_id is not None:
-                teams.setdefault(listener.team_id, []).append(listener)
+        teams = {listener.team_id for listener in self._listeners if listener.team_id is not None}
         changed = await asyncio.to_thread(self._source.submissions, teams) if teams else {}
         for team_id, submissions in changed.items():
+            # Looked up after the wait: somebody who came meanwhile may have asked before the change.
+            theirs = [listener for listener in self._listeners if listener.team_id == team_id]
             for submission in submissions:
-                self._send(teams.get(team_id, ()), event_text("submission", submission))
+                self._send(theirs, event_text("submission", submission))
 
     async def _tell_of_challenges(self) -> None:
         """Whoever listens asks for the challenges again; what changed is not said here."""

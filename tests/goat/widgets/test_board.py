@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,7 @@ XSS = (
     "\x1b[31m",
     "&lt;b&gt;",
 )
+HELLO = '{"server_time":"2026-05-01T12:00:00Z","team_name":"team_awesome"}'
 
 
 @pytest.fixture
@@ -62,7 +64,6 @@ def test_a_banned_team_is_told_so_on_the_board(
     # And no more once it is let in again
     me = replace(me, banned=False)
     widget._begin(client)
-    widget._begin(client)
     still._say("connecting …")
     still._say("")
     assert widget.problem == ""
@@ -86,15 +87,15 @@ def test_a_change_is_sent_as_a_delta_and_kept_in_the_state(
     widget: BoardWidget, comms, client: Client, still: StillLive
 ) -> None:
     # Given an open board
-    still._hear(client, event({"snapshot": board(500, 1)}))
+    still._hear(client, event({"snapshot": board(500, 5)}))
     comms(widget).sent.clear()
     # When ten teams improve
     moved = {f"t{number}": 41.0 + number / 100 for number in range(100, 110)}
-    rows = [row for row in board(500, 2, **moved).rows if row.team_name in moved]
-    after = board(500, 2, **moved)
-    before = {row.team_name: row for row in board(500, 1).rows}
+    rows = [row for row in board(500, 6, **moved).rows if row.team_name in moved]
+    after = board(500, 6, **moved)
+    before = {row.team_name: row for row in board(500, 5).rows}
     rows = [row for row in after.rows if before[row.team_name] != row]
-    still._hear(client, event({"challenge": "task1", "from": 1, "to": 2, "rows": rows, "removed": []}))
+    still._hear(client, event({"challenge": "task1", "from": 5, "to": 6, "rows": rows, "removed": []}))
     # Then one small message is all that goes out, and a page that is reloaded finds the new state
     assert len(comms(widget).sizes()) == 1
     assert comms(widget).sizes()[0] <= 300
@@ -179,11 +180,26 @@ def test_a_service_that_is_away_is_said_and_the_board_comes_when_it_is_back(
     assert "Trying again" in widget._repr_mimebundle_()[0]["text/plain"]
     # When it is back and the stream is opened
     service.faults.clear()
-    widget._begin(client)
-    still._hear(client, ServerEvent("hello", '{"team_name":"team_awesome"}'))
+    still._hear(client, ServerEvent("hello", HELLO))
     # Then the board is there and nothing stands in the way
     assert widget.tables[0]["rows"]
     assert widget.problem == ""
+
+
+def test_charts_go_on_until_now_by_the_services_clock(
+    widget: BoardWidget, client: Client, still: StillLive, comms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a page that was told the time, from a service that is not of this machine's date
+    assert widget.now == 0
+    still._hear(client, ServerEvent("hello", HELLO))
+    assert widget.now == pytest.approx(NOW.timestamp(), abs=60)
+    assert comms(widget).sent[-1][0]["state"].get("now", widget.now) == pytest.approx(widget.now, abs=60)
+    # When an hour has passed and the page is reloaded
+    later = time.monotonic() + 3600
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    # Then it gets the time as it is then
+    assert widget.get_state()["now"] - widget.now == pytest.approx(3600, abs=60)
+    assert "now" not in widget.get_state("tables")
 
 
 def test_an_unknown_board_is_named(widget: BoardWidget) -> None:
