@@ -226,9 +226,10 @@ class Client:
         doing = f"ask how the board of {challenge} came to be"
         return self._session.call("GET", path, BoardHistory, doing, params=params)
 
-    def combined(self) -> Board:
+    def combined(self, split: Split = "public") -> Board:
         """The event's combined board over its challenges."""
-        return self._session.call("GET", "/v1/combined/leaderboard", Board, "ask for the combined board")
+        path, doing = "/v1/combined/leaderboard", "ask for the combined board"
+        return self._session.call("GET", path, Board, doing, params={"split": split})
 
     def queue(self) -> QueueStatus:
         return self._session.call("GET", "/v1/queue", QueueStatus, "ask for the queue")

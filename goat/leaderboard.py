@@ -259,7 +259,7 @@ def _leaderboard(
     history: Callable[..., BoardHistory],
     about: Callable[[str], Challenge],
 ) -> Leaderboard:
-    board = client.combined() if challenge == "combined" else client.leaderboard(challenge, split)
+    board = client.combined(split) if challenge == "combined" else client.leaderboard(challenge, split)
     team = team_name or saved_name(client.url)
     has_one = split == "public" and challenge.rpartition(":")[2] != "combined"
     ask = (lambda: history(challenge, team_name=team)) if has_one else None

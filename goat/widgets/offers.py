@@ -78,7 +78,9 @@ def _combined(challenges: dict[str, Challenge]) -> list[str]:
 def _of(name: str, challenges: dict[str, Challenge]) -> list[Offer]:
     event, _, inside = name.rpartition(":")
     if inside == COMBINED:
-        return [Offer(name, name, plain(f"Combined · {event}" if event else "Combined", 80))]
+        public = Offer(name, name, plain(f"Combined · {event}" if event else "Combined", 80))
+        parts = [item for one, item in challenges.items() if one.rpartition(":")[0] == event]
+        return [_final(public), public] if parts and all(item.revealed for item in parts) else [public]
     about = challenges.get(name) or next(
         (item for item in challenges.values() if f"{item.event}:{item.id}" == name), None
     )
@@ -86,7 +88,12 @@ def _of(name: str, challenges: dict[str, Challenge]) -> list[Offer]:
     kind, config = (about.kind, about.config) if about else ("", {})
     figures = ((SPEED,) if plane_of(kind) else ()) + (DISTRIBUTION,)
     public = Offer(name, name, title, figures=(TIME, *figures), kind=kind, config=config)
-    if about is None or not about.revealed:
-        return [public]
-    final = replace(public, id=f"{name} final", title=f"Final: {title}", split="private", figures=figures)
-    return [final, public]
+    return [_final(public), public] if about is not None and about.revealed else [public]
+
+
+def _final(public: Offer) -> Offer:
+    """The board of final scores beside a public one. It has no course: it was not there before."""
+    figures = tuple(figure for figure in public.figures if figure != TIME)
+    return replace(
+        public, id=f"{public.id} final", title=f"Final: {public.title}", split="private", figures=figures
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from sqlalchemy.orm import Session
+
 from goat import records
 from goat.errors import Forbidden, Invalid, NotAuthenticated, NotFound
 from goat.kinds.base import get_kind, parse_config
@@ -14,7 +16,7 @@ from scoring_service.events import repository as events
 from scoring_service.events.state import is_frozen
 from scoring_service.leaderboard import repository
 from scoring_service.leaderboard.course import Course, course
-from scoring_service.leaderboard.lines import combined_lines, final_lines, ranked
+from scoring_service.leaderboard.lines import Line, combined_lines, final_lines, ranked
 from scoring_service.leaderboard.standings import higher_is_better
 from scoring_service.models import Challenge, Event
 from scoring_service.ports import Changes
@@ -43,14 +45,7 @@ class LeaderboardService:
             self._require_view(found, event, identity, split)
             upward = higher_is_better(found)
             kind = get_kind(found.kind)
-            if split == "private":
-                results = repository.results(session, found.id)
-                lines = final_lines(results, finals=found.spec["finals"], upward=upward)
-                ids = [line.submission_id for line in lines]
-                metrics = repository.current_metrics(session, ids, kind.board_metrics, "private")
-                lines = [replace(line, metrics=metrics.get(line.submission_id, {})) for line in lines]
-            else:
-                lines = repository.board_lines(session, found.id)
+            lines = _lines(session, found, split)
         return records.Board(
             event=event.slug,
             challenge=found.slug,
@@ -89,8 +84,14 @@ class LeaderboardService:
         rows = ranked(lines, upward=upward, ties=event.spec["ties"])
         return course(about, [row.team_name for row in rows], steps)
 
-    def combined(self, identity: Identity | None, event: str | None = None) -> records.Board:
-        """The weighted sum of an event's boards and of the numbers entered by hand."""
+    def combined(
+        self, identity: Identity | None, event: str | None = None, split: records.Split = "public"
+    ) -> records.Board:
+        """The weighted sum of an event's boards and of the numbers entered by hand.
+
+        The private one, of the final boards, is for all when each challenge in it has been revealed.
+        Raises as `board` does.
+        """
         with self.db.read() as session:
             found = events.event_by_slug(session, event or self.default_event)
             _require_board_access(found, identity)
@@ -98,15 +99,18 @@ class LeaderboardService:
             if not parts:
                 raise NotFound(f"The event {found.slug} has no combined board.")
             challenges = {c.slug: c for c, _ in events.challenges(session, found.slug)}
-            boards = {slug: repository.board_lines(session, c.id) for slug, c in challenges.items()}
+            named = [challenges[part["challenge"]] for part in parts if part["challenge"]]
+            for challenge in named:
+                self._require_view(challenge, found, identity, split)
+            boards = {challenge.slug: _lines(session, challenge, split) for challenge in named}
             manual = repository.manual_scores(session, found.id)
         now = self.db.clock.now()
         return records.Board(
             event=found.slug,
             challenge=COMBINED,
-            split="public",
+            split=split,
             version=found.board_version + sum(c.board_version for c in challenges.values()),
-            frozen=any(is_frozen(c, now) for c in challenges.values()),
+            frozen=split == "public" and any(is_frozen(challenge, now) for challenge in named),
             higher_is_better=True,
             unit="",
             rows=ranked(combined_lines(parts, boards, manual), upward=True, ties=found.spec["ties"]),
@@ -146,6 +150,17 @@ class LeaderboardService:
                 raise NotAuthenticated("Private scores are for organisers until the reveal. Log in.")
             raise Forbidden("Private scores are for organisers until the reveal.")
         _require_board_access(event, identity)
+
+
+def _lines(session: Session, challenge: Challenge, split: records.Split) -> list[Line]:
+    """The teams of one board before they have ranks."""
+    if split == "public":
+        return repository.board_lines(session, challenge.id)
+    results = repository.results(session, challenge.id)
+    lines = final_lines(results, finals=challenge.spec["finals"], upward=higher_is_better(challenge))
+    ids = [line.submission_id for line in lines]
+    metrics = repository.current_metrics(session, ids, get_kind(challenge.kind).board_metrics, "private")
+    return [replace(line, metrics=metrics.get(line.submission_id, {})) for line in lines]
 
 
 def _require_board_access(event: Event, identity: Identity | None) -> None:

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from scoring_service.doors.http.board_cache import TOP, BoardCache, CourseCache, Page
 from scoring_service.teams.identity import Identity
 
-_RESOURCE = re.compile(r"/v1/challenges/([A-Za-z0-9:-]{1,130})/leaderboard")
+_RESOURCE = re.compile(r"/v1/(?:challenges/([A-Za-z0-9:-]{1,130})|combined)/leaderboard")
 _LISTING = re.compile(r"/leaderboard/([A-Za-z0-9:-]{1,130})")
 _TEAM = re.compile(r"team_name=([A-Za-z0-9_.-]{1,64})")
 _TYPE = (b"content-type", b"application/json")
@@ -47,9 +47,7 @@ def parse(path: str, query: bytes) -> BoardRequest | None:
     found = _RESOURCE.fullmatch(path)
     if found is not None:
         options = _QUERIES.get(query)
-        return None if options is None else BoardRequest(found[1], **options)
-    if path == "/v1/combined/leaderboard" and not query:
-        return BoardRequest("combined")
+        return None if options is None else BoardRequest(found[1] or "combined", **options)
     found = _LISTING.fullmatch(path)
     if found is None:
         return None

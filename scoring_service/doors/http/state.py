@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from goat.records import Board, Submission
+from goat.records import Board, Split, Submission
 from scoring_service.doors.http.board_cache import BoardCache, CourseCache
 from scoring_service.doors.http.guard import Authenticator
 from scoring_service.doors.http.health import Health
@@ -50,10 +50,11 @@ class Door:
 
 def load_board(services: Services, challenge: str, split: str, identity: Identity | None) -> Board:
     """A challenge's board, or the combined one (``combined``, or ``event:combined``)."""
+    part: Split = "private" if split == "private" else "public"
     event, _, name = challenge.rpartition(":")
     if name == COMBINED:
-        return services.leaderboard.combined(identity, event or None)
-    return services.leaderboard.board(challenge, identity, "private" if split == "private" else "public")
+        return services.leaderboard.combined(identity, event or None, part)
+    return services.leaderboard.board(challenge, identity, part)
 
 
 class Lookout:

@@ -9,7 +9,7 @@ import pytest
 
 from goat.client import Client
 from goat.errors import NotFound
-from goat.records import BoardHistory, BoardStep
+from goat.records import BoardHistory, BoardStep, Challenge
 from goat.transports.sse import ServerEvent
 from goat.widgets.board import BoardWidget
 from goat.widgets.offers import offers, own_challenges
@@ -86,6 +86,18 @@ def test_before_the_reveal_there_is_no_final_board_and_after_it_there_is(
         ("Toys", "public"),
     ]
     assert widget.tables[0]["figures"] == ["distribution"]
+
+
+def test_the_final_combined_board_is_offered_when_every_challenge_is_revealed(service: FakeService) -> None:
+    one, two = (replace(service.challenge, id=name, revealed=True) for name in ("task1", "task2"))
+
+    def offered(*challenges: Challenge) -> list[tuple[str, str, str, tuple[str, ...]]]:
+        found = offers({item.id: item for item in challenges}, ("combined",))
+        return [(offer.id, offer.board, offer.title, offer.figures) for offer in found]
+
+    public = ("combined", "combined", "Combined", ())
+    assert offered(one, replace(two, revealed=False)) == [public]
+    assert offered(one, two) == [("combined final", "combined", "Final: Combined", ()), public]
 
 
 def test_a_board_that_is_taken_away_goes_and_the_others_stay(

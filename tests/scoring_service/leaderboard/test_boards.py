@@ -5,17 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import yaml
 
 from goat.errors import Conflict, Forbidden, NotAuthenticated
 from goat.kinds.base import Measure, Outcome
 from scoring_service.teams.identity import Identity
-from tests.scoring_service.world import SetClock, World, submission_zip
+from tests.scoring_service.world import SetClock, World, event_file, submission_zip
 
 
-def give(world: World, team: Identity, public: float, private: float = 0.0) -> str:
+def give(
+    world: World, team: Identity, public: float, private: float = 0.0, *, challenge: str = "task1"
+) -> str:
     """A ranked submission of the team with these scores; returns its id."""
     content = submission_zip(seed=hash((team.name, public, private)) & 0xFFFF)
-    accepted = world.submit(team, content)
+    accepted = world.submit(team, content, challenge=challenge)
     claim = world.services.lifecycle.claim("w", accepted.id)
     assert claim is not None
     scores = {
@@ -155,6 +158,44 @@ def test_the_combined_board_weighs_normalised_scores_and_numbers_entered_by_hand
     # And each row says what its parts add; a part that a team does not have is not there
     assert [row.metrics for row in after.rows] == [{"task1": 0.3, "talk": 0.08}, {"task1": 0.33}]
     assert after.version > before.version
+
+
+def test_the_final_combined_board_adds_final_scores_and_waits_for_every_reveal(world: World) -> None:
+    # Given two challenges, whose private scores turn the order round, and a number entered by hand
+    file = event_file(world.folder)
+    spec = yaml.safe_load(file.read_text())
+    spec["challenges"].append(spec["challenges"][0] | {"id": "task2"})
+    spec["combined"] = [
+        {"challenge": "task1", "weight": 0.5, "from": 0, "to": 50},
+        {"challenge": "task2", "weight": 0.4, "from": 0, "to": 50},
+        {"manual": "talk", "weight": 0.1, "from": 0, "to": 10},
+    ]
+    file.write_text(yaml.safe_dump(spec))
+    world.services.events.apply(file)
+    one, other, admin = world.team("one"), world.team("other"), world.organiser()
+    give(world, one, 40.0, private=20.0)
+    give(world, other, 30.0, private=30.0)
+    give(world, other, 10.0, private=5.0, challenge="task2")
+    world.services.leaderboard.set_manual_score("one", "talk", 5.0, actor="admin")
+    combined = world.services.leaderboard.combined
+    # Then organisers see the final one at any time
+    final = combined(admin, split="private")
+    assert (final.challenge, final.split) == ("combined", "private")
+    assert [(row.rank, row.team_name, row.score) for row in final.rows] == [
+        (1, "other", 0.34),
+        (2, "one", 0.25),
+    ]
+    assert final.rows[0].metrics == {"task1": 0.3, "task2": 0.04}
+    assert combined(one).rows[0].team_name == "one"
+    # And nobody else before the last challenge is revealed
+    for caller, error in ((one, Forbidden), (None, NotAuthenticated)):
+        with pytest.raises(error):
+            combined(caller, split="private")
+        world.services.events.reveal("task1", True, actor="admin")
+    with pytest.raises(Forbidden):
+        combined(one, split="private")
+    world.services.events.reveal("task2", True, actor="admin")
+    assert combined(one, split="private").rows == combined(None, split="private").rows == final.rows
 
 
 def test_an_events_boards_may_be_for_its_teams_only(world: World) -> None:

@@ -19,6 +19,7 @@ router = APIRouter(tags=["boards"], route_class=AnyoneRoute, dependencies=[docum
 
 TOP_MAX = 30
 IfNoneMatch = Annotated[str, Header()]
+BoardSplit = Annotated[Literal["public", "private"], Query()]
 
 
 @router.get(
@@ -30,7 +31,7 @@ async def get_board(
     challenge: ChallengeId,
     caller: Maybe,
     door: TheDoor,
-    split: Annotated[Literal["public", "private"], Query()] = "public",
+    split: BoardSplit = "public",
     if_none_match: IfNoneMatch = "",
 ) -> Response:
     """A challenge's board. The private one is for organisers until the reveal. Has an ETag."""
@@ -61,8 +62,12 @@ async def get_history(
 @router.get(
     "/combined/leaderboard",
     response_model=Board,
-    responses=describe.reply(describe.BOARD | {"challenge": "combined", "unit": ""}) | describe.problems(404),
+    responses=describe.reply(describe.BOARD | {"challenge": "combined", "unit": ""})
+    | describe.problems(401, 403, 404),
 )
-async def get_combined(caller: Maybe, door: TheDoor, if_none_match: IfNoneMatch = "") -> Response:
-    """The weighted board over all challenges of the event. Has an ETag."""
-    return await board_response(door.boards, BoardRequest("combined"), caller, if_none_match)
+async def get_combined(
+    caller: Maybe, door: TheDoor, split: BoardSplit = "public", if_none_match: IfNoneMatch = ""
+) -> Response:
+    """The weighted board over the event's challenges. The private one, of the final boards, is for
+    organisers until each of them is revealed. Has an ETag."""
+    return await board_response(door.boards, BoardRequest("combined", split), caller, if_none_match)

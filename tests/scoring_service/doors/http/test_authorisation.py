@@ -197,11 +197,12 @@ def test_private_values_reach_no_participant_before_the_reveal(stage: Stage, cal
         for secret in stage.secrets:
             assert secret not in reply.text, (str(entry), caller)
         assert '"private"' not in reply.text or reply.status_code >= 400, str(entry)
-    for split in ("private", "Private"):
-        reply = stage.site.http.get(
-            f"/v1/challenges/task1/leaderboard?split={split}", headers=stage.callers[caller]
-        )
-        assert reply.status_code in (401, 403, 422)
+    for board in ("challenges/task1", "challenges/combined", "combined"):
+        for split in ("private", "Private"):
+            reply = stage.site.http.get(
+                f"/v1/{board}/leaderboard?split={split}", headers=stage.callers[caller]
+            )
+            assert reply.status_code in (401, 403, 422), board
 
 
 @pytest.mark.parametrize("caller", ["anonymous", "team_b", "member_b"])
@@ -241,6 +242,9 @@ def test_after_the_reveal_the_private_board_is_for_everybody(stage: Stage) -> No
     assert rows
     assert str(rows[0]["score"]).startswith("31.4")
     assert stage.site.http.get(private, headers=organiser).json()["rows"] == rows
+    combined = "/v1/combined/leaderboard?split=private"
+    final = stage.site.http.get(combined, headers=organiser).json()
+    assert (final["split"], len(final["rows"])) == ("private", len(rows))
     # When it is revealed
     change = {"challenge": "task1", "reveal": True}
     assert stage.site.http.put("/admin/settings", headers=organiser, json=change).json()["revealed"]
@@ -248,6 +252,7 @@ def test_after_the_reveal_the_private_board_is_for_everybody(stage: Stage) -> No
     # Then teams and visitors see the same
     for caller in ("anonymous", "team_b"):
         assert stage.site.http.get(private, headers=stage.callers[caller]).json()["rows"] == rows
+        assert stage.site.http.get(combined, headers=stage.callers[caller]).json()["rows"] == final["rows"]
 
 
 def test_boards_for_teams_only_are_closed_to_visitors_on_every_path(stage: Stage) -> None:

@@ -157,6 +157,7 @@ def test_memory_is_bounded() -> None:
         ("/v1/challenges/task1/leaderboard", b"", BoardRequest("task1")),
         ("/v1/challenges/e:task1/leaderboard", b"split=private", BoardRequest("e:task1", "private")),
         ("/v1/combined/leaderboard", b"", BoardRequest("combined")),
+        ("/v1/combined/leaderboard", b"split=private", BoardRequest("combined", "private")),
         ("/leaderboard/task1", b"", BoardRequest("task1", listing=True)),
         ("/leaderboard/task1", b"team_name=a.b-c", BoardRequest("task1", listing=True, team_name="a.b-c")),
         ("/leaderboard/task1", b"k=5", None),
