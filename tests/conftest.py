@@ -8,6 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test of ours judges by the clock: a busy machine makes any example slow once.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 DECLINED = os.environ.get("GOAT_WITH_TORCH") == "0" and importlib.util.find_spec("torch") is None
 

@@ -266,7 +266,7 @@ def test_a_pipe_in_a_folder_is_refused_rather_than_waited_for(tmp_path: Path) ->
     assert refusal(folder) == "bad_archive"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(st.integers(0, 2000), st.binary(min_size=1, max_size=4), st.booleans())
 def test_damage_anywhere_is_a_verdict_or_harmless(
     tmp_path: Path, position: int, damage: bytes, deflated: bool

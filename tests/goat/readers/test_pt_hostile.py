@@ -257,7 +257,7 @@ def test_t8_two_entries_of_one_name_are_refused(tmp_path: Path) -> None:
     assert verdict(tmp_path / "x.pt") == "bad_tensor_metadata"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(st.integers(0, 2000), st.binary(min_size=1, max_size=4))
 def test_damage_anywhere_is_a_verdict_or_harmless(tmp_path: Path, position: int, damage: bytes) -> None:
     # Given a file of torch's with a few bytes overwritten
@@ -277,7 +277,7 @@ def test_damage_anywhere_is_a_verdict_or_harmless(tmp_path: Path, position: int,
     assert code in {None, *VERDICTS}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(st.integers(0, 1200))
 def test_a_file_cut_off_anywhere_is_refused(tmp_path: Path, length: int) -> None:
     path = tmp_path / "x.pt"

@@ -99,7 +99,7 @@ def test_the_memory_is_bounded(memory: LayoutMemory, tmp_path: Path) -> None:
     assert len(memory._of_size) <= 32
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=3), st.booleans())
 @example(14, b"\1\1\1", False)
 def test_whatever_is_damaged_the_short_cut_and_the_reader_agree(
