@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from sqlalchemy.orm import Session
-
 from goat import records
 from goat.errors import Forbidden, Invalid, NotAuthenticated, NotFound
 from goat.kinds.base import get_kind, parse_config
 from scoring_service import audit
-from scoring_service.db import Database
+from scoring_service.db import Database, Session
 from scoring_service.events import repository as events
 from scoring_service.events.state import is_frozen
 from scoring_service.leaderboard import repository

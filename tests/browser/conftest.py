@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import os
-import socket
-import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from goat.client import Client
-from hub_config.plan import SINGLEUSER
 from scoring_service.services import Services
 from tests.browser.chromium import artefacts, chromium
 from tests.browser.hackathon import Hackathon, hackathon
-from tests.browser.notebook import BOOK, Notebook, book
+from tests.browser.lab import Lab, running_lab
+from tests.browser.notebook import Notebook
 from tests.browser.venue import Person, Venue, open_venue
 from tests.hub.site import TEAM_A, TEAM_B
 from tests.scoring_service.conftest import (  # noqa: F401  # fixtures
@@ -30,7 +23,6 @@ from tests.scoring_service.conftest import (  # noqa: F401  # fixtures
     sqlite_template,
     sqlite_url,
 )
-from tests.scoring_service.world import PASSWORD
 
 
 @pytest.fixture(scope="package")
@@ -89,19 +81,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[Any]:
 # --- a plain JupyterLab -----------------------------------------------------------------------
 
 
-class Lab(Notebook):
-    """A running JupyterLab in ``folder``, without a hub."""
-
-    def __init__(self, page: Any, url: str, folder: Path) -> None:
-        super().__init__(page, url)
-        self.folder = folder
-
-    def open(self, *cells: str) -> None:
-        """A notebook of these cells, its kernel ready."""
-        (self.folder / BOOK).write_text(json.dumps(book(*cells)))
-        self.show()
-
-
 @pytest.fixture
 def site(sqlite_services: Services, tmp_path: Path) -> Iterator[Hackathon]:  # noqa: F811  # a fixture
     folder = tmp_path / "world"
@@ -113,53 +92,6 @@ def site(sqlite_services: Services, tmp_path: Path) -> Iterator[Hackathon]:  # n
 @pytest.fixture
 def lab(site: Hackathon, tmp_path: Path, browser: Any) -> Iterator[Lab]:
     """JupyterLab for the team ``team_awesome``, without a hub."""
-    folder = tmp_path / "lab"
-    folder.mkdir()
     site.team("team_awesome")
-    with Client(site.url, team_id="team_awesome", password=PASSWORD) as client:
-        token = client.login("team_awesome", PASSWORD).access_token
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {
-        "GOAT_URL": site.url,
-        "GOAT_TOKEN": token,
-        "HOME": str(tmp_path / "home"),
-        "GOAT_CACHE": str(tmp_path / "cache"),
-        "JUPYTER_PREFER_ENV_PATH": "1",
-        "JUPYTER_CONFIG_PATH": str(SINGLEUSER / "alone"),  # one person, as in a team's server
-    }
-    options = (
-        f"--ServerApp.port={port}",
-        "--ServerApp.port_retries=0",
-        "--ServerApp.open_browser=False",
-        "--IdentityProvider.token=",
-        "--LabApp.expose_app_in_browser=True",
-        "--allow-root",
-        f"--ServerApp.root_dir={folder}",
-        "--LabApp.extension_manager=readonly",
-    )
-    with (tmp_path / "lab.log").open("wb") as log:
-        server = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options], env=environment, stdout=log, stderr=log
-        )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(f"{url}/api/status")
-        page = browser.new_page(viewport={"width": 1200, "height": 1000})
-        yield Lab(page, url, folder)
-        page.close()
-    finally:
-        server.terminate()
-        server.wait(timeout=60)
-
-
-def wait_for(address: str) -> None:
-    until = time.monotonic() + 120
-    while True:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError:
-            assert time.monotonic() < until, f"{address} did not answer"
-            time.sleep(0.2)
+    with running_lab(site.url, "team_awesome", tmp_path, browser) as found:
+        yield found

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.conftest import Lab
 from tests.browser.hackathon import Hackathon
+from tests.browser.lab import Lab
 from tests.browser.test_lab import FIRST
 
 CONTRAST = """(root) => {

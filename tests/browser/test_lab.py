@@ -7,8 +7,8 @@ import time
 import pytest
 
 from tests.browser.colours import brightness
-from tests.browser.conftest import Lab
 from tests.browser.hackathon import Hackathon
+from tests.browser.lab import Lab
 
 FIRST = ".goat-body .goat-row[aria-rowindex='2']"
 

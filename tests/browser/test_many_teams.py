@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import Lab
 from tests.browser.hackathon import FIELDS, Hackathon
+from tests.browser.lab import Lab
 from tests.scoring_service.crowd import crowd
 
 ROWS = ".goat-body .goat-row"

@@ -11,8 +11,8 @@ import pytest
 from onnx import ModelProto, helper
 
 from tests.browser.chromium import artefacts
-from tests.browser.conftest import Lab
 from tests.browser.hackathon import Hackathon
+from tests.browser.lab import Lab
 from tests.goat import onnx_models as models
 from tests.goat.kinds.onnx_challenges import SETTINGS, make_challenge
 from tests.scoring_service.world import CONFIG

@@ -181,6 +181,9 @@ def test_a_service_that_is_away_is_said_and_the_board_comes_when_it_is_back(
     # When it is back and the stream is opened
     service.faults.clear()
     still._hear(client, ServerEvent("hello", HELLO))
+    assert still._changed.is_set(), "there is a board to listen to, so it is opened once more"
+    still._changed.clear()
+    still._hear(client, ServerEvent("hello", HELLO))
     # Then the board is there and nothing stands in the way
     assert widget.tables[0]["rows"]
     assert widget.problem == ""
