@@ -63,14 +63,7 @@ def history_figure(
             customdata=[markup(identifier) for identifier in part["submission_id"]],
             hovertemplate="%{y:.4f}<br>%{x}<br>%{customdata}<extra></extra>",
         )
-    figure.update_layout(
-        title=markup(title),
-        xaxis_title="submitted (UTC)",
-        yaxis_title=_axis("score", unit),
-        legend={"orientation": "h", "y": -0.25},
-        hovermode="closest",
-    )
-    return figure
+    return _over_time(figure, title, unit)
 
 
 def board_figure(
@@ -155,14 +148,7 @@ def course_figure(
         customdata=[markup(name, 40) for name in best["team_name"]],
         hovertemplate="%{y:.4f} by %{customdata}<extra>best</extra>",
     )
-    figure.update_layout(
-        title=markup(title),
-        xaxis_title="submitted (UTC)",
-        yaxis_title=_axis("score", unit),
-        legend={"orientation": "h", "y": -0.25},
-        hovermode="closest",
-    )
-    return figure
+    return _over_time(figure, title, unit)
 
 
 def speed_figure(
@@ -240,3 +226,14 @@ def _said(row: dict[Hashable, Any], across: str, up: str, unit: str) -> str:
 
 def _axis(name: str, unit: str) -> str:
     return f"{name} ({markup(unit)})" if unit else name
+
+
+def _over_time(figure: go.Figure, title: str, unit: str) -> go.Figure:
+    """Scores by the time of their submission."""
+    return figure.update_layout(
+        title=markup(title),
+        xaxis_title="submitted (UTC)",
+        yaxis_title=_axis("score", unit),
+        legend={"orientation": "h", "y": -0.25},
+        hovermode="closest",
+    )

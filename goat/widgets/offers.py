@@ -78,7 +78,8 @@ def _combined(challenges: dict[str, Challenge]) -> list[str]:
 def _of(name: str, challenges: dict[str, Challenge]) -> list[Offer]:
     event, _, inside = name.rpartition(":")
     if inside == COMBINED:
-        public = Offer(name, name, plain(f"Combined · {event}" if event else "Combined", 80))
+        title = plain(f"Combined · {event}" if event else "Combined", 80)
+        public = Offer(name, name, title, figures=(DISTRIBUTION,))  # what it was yesterday nobody kept
         parts = [item for one, item in challenges.items() if one.rpartition(":")[0] == event]
         return [_final(public), public] if parts and all(item.revealed for item in parts) else [public]
     about = challenges.get(name) or next(

@@ -95,9 +95,9 @@ def test_the_final_combined_board_is_offered_when_every_challenge_is_revealed(se
         found = offers({item.id: item for item in challenges}, ("combined",))
         return [(offer.id, offer.board, offer.title, offer.figures) for offer in found]
 
-    public = ("combined", "combined", "Combined", ())
+    public = ("combined", "combined", "Combined", ("distribution",))
     assert offered(one, replace(two, revealed=False)) == [public]
-    assert offered(one, two) == [("combined final", "combined", "Final: Combined", ()), public]
+    assert offered(one, two) == [("combined final", "combined", "Final: Combined", ("distribution",)), public]
 
 
 def test_a_board_that_is_taken_away_goes_and_the_others_stay(
