@@ -9,6 +9,7 @@ connection is opened again and brings what was missed; a gap in the versions ask
 from __future__ import annotations
 
 import contextlib
+import random
 import threading
 import time
 from collections.abc import Callable
@@ -168,7 +169,8 @@ class Live:
                 continue  # it was us who cut it, or ended it
             failures = 0 if time.monotonic() - tried > _STABLE_S else failures + 1
             self._say(said)
-            self._changed.wait(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
+            pause = _PAUSES_S[min(failures, len(_PAUSES_S) - 1)]
+            self._changed.wait(pause * random.uniform(0.7, 1.3))  # not all notebooks in the same moment
         if client is not None:
             client.close()
 
