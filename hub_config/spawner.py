@@ -95,4 +95,4 @@ class TeamSpawner(LocalProcessSpawner):
         if uid:
             await asyncio.to_thread(kill_users, {uid})
         if outer := memory.all_teams(self.plan.folder):
-            await asyncio.to_thread(memory.end, outer / f"team-{self.home.name}")
+            await asyncio.to_thread(memory.end, memory.group_in(outer, self.home.name))

@@ -50,7 +50,8 @@ class Watch:
     def __init__(self, hub_folder: Path, limit: int) -> None:
         self._folder = hub_folder
         self._limit = limit
-        self._kills: dict[Path, int] = {}
+        # Told already, by the keeper before this one.
+        self._kills = {group: memory.kills(group) for group in memory.groups(hub_folder)}
 
     def look(self, teams: Iterable[Team]) -> None:
         """Hold every team to the limit, and tell those whom the kernel has held to it."""
@@ -59,7 +60,7 @@ class Watch:
             if outer is None:
                 stopped = self._limit and shrink(team.processes, self._limit)
             else:
-                stopped = self._stopped_by_kernel(outer / f"team-{team.home.name}")
+                stopped = self._stopped_by_kernel(memory.group_in(outer, team.home.name))
             if stopped:
                 tell(team, sentence(self._limit, stopped))
 
