@@ -56,7 +56,9 @@ def test_a_member_stops_and_starts_the_teams_server_on_the_hubs_home_page(person
     # While the team's own login and the organiser have the pages that they had
     team = personal.member(TEAM_A, PASSWORDS[TEAM_A])
     assert "Stop My Server" in team.http.get("/hub/home", headers=NAVIGATION).text
-    assert "Start My Server" in personal.visitor(ADMIN).http.get("/hub/home", headers=NAVIGATION).text
+    organisers = personal.visitor(ADMIN).http.get("/hub/home", headers=NAVIGATION).text
+    assert 'href="/hub/spawn/admin"' in organisers
+    assert organisers.count('href="/services/goat/"') == 2  # in the menu, and as a button
 
 
 def running(site: Site) -> list[str]:
