@@ -3,7 +3,8 @@
 Run by path with ``python -IS enclose.py [options] -- command…``, so it may import nothing but the
 standard library. Started as root it moves into a mount namespace in which the hidden folders are empty
 but for what is kept, limits itself, and becomes the team's own user for good; ``exec`` keeps the process
-id. Started by anybody else it runs the command in bubblewrap, with process numbers of its own, and waits.
+id. Started by anybody else it runs itself once more in bubblewrap, with process numbers of its own.
+What lies in the team's folder is the team's: nothing there is followed before the rights are gone.
 
     --uid N           become this user (root only)
     --home DIR        the team's folder: made if missing, the only one it may write to
@@ -12,7 +13,7 @@ id. Started by anybody else it runs the command in bubblewrap, with process numb
     --starters DIR    copy these files into the home's folder ``notebooks``, never over an existing one
     --cgroup DIR      join this control group first
     --memory BYTES    limit of private memory per process
-    --processes N     limit of processes and threads of the team
+    --processes N     limit of processes and threads of the team, where the kernel counts them for itself
     --bubblewrap FILE the program to use without root
 """
 
@@ -22,9 +23,11 @@ import argparse
 import contextlib
 import ctypes
 import os
+import re
 import resource
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -34,6 +37,8 @@ CLONE_NEWNS = 0x00020000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - a team gets its own in their place
+SHARED_SIZE = 256 << 20
+TAKEN_FIRST = 500
 TEMPORARY = ".tmp"
 LOG = ".server.log"
 LOG_BYTES = 10_000_000
@@ -76,7 +81,7 @@ def cover(hidden: Sequence[str], kept: Sequence[str], home: str) -> None:
     for folder in sorted(hidden, key=len):
         with contextlib.suppress(FileNotFoundError):
             os.makedirs(folder, exist_ok=True)
-            how = "mode=1777,size=256m" if folder in SHARED else "mode=0755,size=1m"
+            how = f"mode=1777,size={SHARED_SIZE}" if folder in SHARED else "mode=0755,size=1m"
             _mount("tmpfs", folder, "tmpfs", MS_NOSUID | MS_NODEV, how)
     for folder, writable, descriptor in inside:
         os.makedirs(folder, mode=0o755, exist_ok=True)
@@ -98,7 +103,12 @@ def join(group: str) -> None:
 
 
 def limit(memory: int, processes: int) -> None:
-    """Bound what one process may hold and how many a team may have; no core files."""
+    """Bound what one process may hold and how many a team may have; no core files.
+
+    Where the whole machine runs out of memory all the same, the kernel takes a team's process before ours.
+    """
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(TAKEN_FIRST))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for kind, value in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_NPROC, processes)):
         if value:
@@ -138,10 +148,23 @@ def copy_starters(source: str, home: str) -> None:
                 continue
             with contextlib.suppress(OSError):  # a starter less is no reason not to start
                 os.makedirs(target, exist_ok=True)
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-                descriptor = os.open(os.path.join(target, name), flags, 0o600)
-                with open(os.path.join(folder, name), "rb") as read, os.fdopen(descriptor, "wb") as write:
-                    shutil.copyfileobj(read, write)
+                if not os.path.lexists(os.path.join(target, name)):
+                    _copy(os.path.join(folder, name), os.path.join(target, name))
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file whole or not at all: half a one would be taken for the team's work from then on."""
+    half = os.path.join(os.path.dirname(target), f".{os.path.basename(target)}.half")
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(half)
+    descriptor = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with open(source, "rb") as read, os.fdopen(descriptor, "wb") as write:
+            shutil.copyfileobj(read, write)
+        os.rename(half, target)
+    except OSError:
+        os.unlink(half)
+        raise
 
 
 def write_log(home: str) -> None:
@@ -165,15 +188,12 @@ def as_root(options: argparse.Namespace) -> None:
     os.umask(0o022)
     join(options.cgroup)
     hand_over(options.home, options.uid)
-    _make_temporary(options.home, options.uid)
-    if own_mounts():
-        temporary = os.path.join(options.home, TEMPORARY)
-        needed = (options.home, *options.keep)
-        shared = [folder for folder in SHARED if os.path.isdir(folder)]
-        covered = [folder for folder in shared if any(_lies_in(path, folder) for path in needed)]
-        for folder in shared:
-            if folder not in covered:
-                _mount(temporary, folder, flags=MS_BIND)
+    enclosed = own_mounts()
+    temporary = open_temporary(options.home, options.uid)
+    if enclosed:
+        private, covered = shared_folders(options)
+        for folder in private:
+            _mount(f"/proc/self/fd/{temporary}", folder, flags=MS_BIND)
         cover((*options.hide, *covered), options.keep, options.home)
         with contextlib.suppress(OSError):  # only the team's own processes can be seen
             _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=invisible")
@@ -192,44 +212,99 @@ def prepare(options: argparse.Namespace) -> None:
     write_log(options.home)
 
 
-def _make_temporary(home: str, uid: int) -> None:
+def open_temporary(home: str, uid: int) -> int:
+    """The team's temporary folder, made if missing, as a descriptor: its name can be led elsewhere."""
     folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISDIR(os.stat(TEMPORARY, dir_fd=folder, follow_symlinks=False).st_mode):
+                os.unlink(TEMPORARY, dir_fd=folder)  # a link or file of the team's, in the way of its server
         with contextlib.suppress(FileExistsError):
             os.mkdir(TEMPORARY, 0o700, dir_fd=folder)
             os.chown(TEMPORARY, uid, uid, dir_fd=folder, follow_symlinks=False)
-        if os.stat(TEMPORARY, dir_fd=folder, follow_symlinks=False).st_uid != uid:
-            raise Trouble(f"{TEMPORARY} in the team's folder belongs to somebody else.")
+        found = os.open(TEMPORARY, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
     finally:
         os.close(folder)
+    if os.fstat(found).st_uid != uid:
+        raise Trouble(f"{TEMPORARY} in the team's folder belongs to somebody else.")
+    os.chmod(f"/proc/self/fd/{found}", 0o700)
+    return found
+
+
+def shared_folders(options: argparse.Namespace) -> tuple[list[str], list[str]]:
+    """Folders that everybody may write to: those that become the team's own, and those to be emptied.
+
+    The latter hold something that is needed.
+    """
+    needed = (options.home, *options.keep)
+    found = [folder for folder in SHARED if os.path.isdir(folder)]
+    covered = [folder for folder in found if any(_lies_in(path, folder) for path in needed)]
+    return [folder for folder in found if folder not in covered], covered
 
 
 def bubblewrapped(options: argparse.Namespace) -> list[str]:
-    """The command in bubblewrap: everything read-only, the hidden folders empty, the home writable."""
+    """Ourselves in bubblewrap: everything read-only, the hidden folders empty, the home writable."""
     arguments = [options.bubblewrap, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+    abilities = _abilities(options.bubblewrap)
+    if "--disable-userns" in abilities and os.geteuid() != 0:
+        # In a namespace of its own making a team could mount file systems in memory.
+        arguments += ["--unshare-user", "--disable-userns"]
     arguments += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
-    temporary = os.path.join(options.home, TEMPORARY)
-    hidden = dict.fromkeys(sorted((*options.hide, *SHARED[:2]), key=len))
+    program = os.path.abspath(__file__)
+    kept = dict.fromkeys((*options.keep, os.path.dirname(program)))
+    private, covered = shared_folders(argparse.Namespace(home=options.home, keep=kept))
+    hidden = [folder for folder in dict.fromkeys(sorted(options.hide, key=len)) if os.path.isdir(folder)]
+    hidden = [folder for folder in hidden if not any(_lies_in(folder, outer) for outer in covered)]
+    for folder in covered:
+        # What is written there is memory that no process holds: the keeper does not see it.
+        arguments += [*(["--size", str(SHARED_SIZE)] if "--size" in abilities else []), "--tmpfs", folder]
     for folder in hidden:
-        if os.path.isdir(folder):
-            arguments += ["--tmpfs", folder]
-    for folder in dict.fromkeys(options.keep):
-        if any(_lies_in(folder, outer) for outer in hidden):
+        arguments += ["--tmpfs", folder]
+    for folder in kept:
+        if any(_lies_in(folder, outer) for outer in (*hidden, *covered)):
             arguments += ["--ro-bind", folder, folder]
-    arguments += ["--bind", temporary, SHARED[2]]
-    arguments += ["--bind", options.home, options.home, "--chdir", options.home, "--", *options.command]
-    return arguments
+    for folder in private:
+        arguments += ["--bind", os.path.join(options.home, TEMPORARY), folder]
+    arguments += ["--bind", options.home, options.home]
+    for folder in (*hidden, "/dev"):
+        arguments += ["--remount-ro", folder]
+    itself = [sys.executable, "-IS", program, f"--home={options.home}", f"--starters={options.starters}"]
+    itself += [f"--memory={options.memory}", f"--processes={options.processes}"]
+    return [*arguments, "--chdir", options.home, "--", *itself, "--", *options.command]
+
+
+def _abilities(bubblewrap: str) -> set[str]:
+    """Options that this bubblewrap knows; one that is set-user-id can use few of them."""
+    if os.stat(bubblewrap).st_mode & stat.S_ISUID:
+        return set()
+    said = subprocess.run([bubblewrap, "--help"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return set((said.stdout + said.stderr).decode(errors="replace").split())
+
+
+def counted_alone() -> bool:
+    """Whether the kernel counts a team's processes and not all of the organiser's.
+
+    It does in a user namespace with one user, since Linux 5.14.
+    """
+    release = [int(number) for number in re.findall(r"\d+", os.uname().release)[:2]]
+    try:
+        users = Path("/proc/self/uid_map").read_text().split()
+    except OSError:
+        return False
+    return release >= [5, 14] and len(users) == 3 and users[2] == "1"
 
 
 def without_root(options: argparse.Namespace) -> int:
     """Enclose by bubblewrap, or by nothing but the limits; ends with the command."""
     os.umask(0o077)
     join(options.cgroup)
-    os.makedirs(os.path.join(options.home, TEMPORARY), mode=0o700, exist_ok=True)
-    prepare(options)
-    limit(options.memory, 0)
+    os.makedirs(options.home, mode=0o700, exist_ok=True)
     if not options.bubblewrap:
+        os.makedirs(os.path.join(options.home, TEMPORARY), mode=0o700, exist_ok=True)
+        prepare(options)
+        limit(options.memory, options.processes if counted_alone() else 0)
         os.execvp(options.command[0], options.command)
+    os.close(open_temporary(options.home, os.geteuid()))
     process = subprocess.Popen(bubblewrapped(options))
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: process.terminate())

@@ -13,9 +13,10 @@ import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from hub_config import memory
@@ -25,16 +26,40 @@ MARK = "GOAT_TEAM_FOLDER"
 """Variable in the environment of a team's server: where all run as one user, it tells them apart."""
 PATIENCE_S = 3.0
 LOOK_EVERY_S = 1.0
+AT_ONCE = 200
+"""Each is an open file until it is killed."""
+
+# The kernel itself kills all of a user's processes at once, asked by that user: nothing is born in between,
+# and no number of a process is used that could have gone to another one.
+KILL_ALL = """
+import os, sys
+for number in map(int, sys.argv[1:]):
+    if os.fork() == 0:
+        try:
+            os.setgroups([])
+            os.setresgid(number, number, number)
+            os.setresuid(number, number, number)
+            os.kill(-1, 9)
+        finally:
+            os._exit(0)
+    os.wait()
+"""
+
+
+def processes_by_user(numbers: Collection[int]) -> dict[int, list[int]]:
+    """Which of these users have living processes, and which, by Linux's own list."""
+    found: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            owner = entry.stat().st_uid
+            if owner in numbers and _parent(entry) is not None:
+                found.setdefault(owner, []).append(int(entry.name))
+    return found
 
 
 def processes_of_users(numbers: Collection[int]) -> list[int]:
-    """Living processes of these users, by Linux's own list."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if entry.stat().st_uid in numbers and _parent(entry) is not None:
-                found.append(int(entry.name))
-    return found
+    """Living processes of these users."""
+    return [pid for processes in processes_by_user(numbers).values() for pid in processes]
 
 
 def processes_marked(folder: str) -> dict[Path, list[int]]:
@@ -87,16 +112,27 @@ def _room(pid: str) -> str:
 
 def kill_users(numbers: Collection[int]) -> None:
     """Kill everything that runs as these users, also what is born meanwhile."""
-    _kill(lambda: processes_of_users(numbers))
+    deadline = time.monotonic() + PATIENCE_S
+    while (living := processes_by_user(numbers)) and time.monotonic() < deadline:
+        command = [sys.executable, "-IS", "-c", KILL_ALL, *map(str, living)]
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
+        time.sleep(0.02)
 
 
-def _kill(find: object) -> None:
-    assert callable(find)
+def _kill(find: Callable[[], list[int]]) -> None:
+    """Kill what is found until nothing is, and never what was given one of the numbers meanwhile."""
     deadline = time.monotonic() + PATIENCE_S
     while (living := find()) and time.monotonic() < deadline:
-        for number in living:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(number, signal.SIGKILL)
+        with contextlib.ExitStack() as stack:
+            held: dict[int, int] = {}
+            for number in sorted(living)[:AT_ONCE]:
+                with contextlib.suppress(OSError):
+                    held[number] = os.pidfd_open(number)
+                    stack.callback(os.close, held[number])
+            # What is found once more is what we hold, or dead: then the signal reaches nobody.
+            for number in held.keys() & set(find()):
+                with contextlib.suppress(OSError):
+                    signal.pidfd_send_signal(held[number], signal.SIGKILL)
         time.sleep(0.02)
 
 
@@ -111,8 +147,10 @@ def users_of(hub_folder: Path) -> dict[str, int]:
 def running_teams(hub_folder: Path) -> list[Team]:
     """The teams that run something, with their processes."""
     folder = hub_folder / "teams"
-    found = {folder / name: processes_of_users({number}) for name, number in users_of(hub_folder).items()}
     users = {folder / name: number for name, number in users_of(hub_folder).items()}
+    # Looked through once for all teams: on a full machine the list is long.
+    theirs = processes_by_user(set(users.values()))
+    found = {home: theirs.get(number, []) for home, number in users.items()}
     for home, processes in processes_marked(str(folder)).items():
         found.setdefault(home, []).extend(processes)
     return [

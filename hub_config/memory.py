@@ -65,11 +65,22 @@ def group_of(hub_folder: Path, team: str, memory: int, processes: int) -> Path |
     outer = all_teams(hub_folder)
     if outer is None:
         return None
-    group = outer / f"team-{team}"
+    group = group_in(outer, team)
     with contextlib.suppress(FileExistsError):
         group.mkdir()
     _limit(group, memory, processes)
     return group
+
+
+def group_in(outer: Path, team: str) -> Path:
+    """A team's group in that of all teams."""
+    return outer / f"team-{team}"
+
+
+def groups(hub_folder: Path) -> list[Path]:
+    """The groups of teams that are there."""
+    outer = all_teams(hub_folder)
+    return list(outer.glob(group_in(outer, "*").name)) if outer else []
 
 
 def _limit(group: Path, memory: int, processes: int) -> None:

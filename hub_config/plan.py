@@ -18,6 +18,8 @@ PACKAGE = Path(__file__).resolve().parent
 ENCLOSE = PACKAGE / "enclose.py"
 SINGLEUSER = PACKAGE / "singleuser"
 SERVICE = "goat"
+SOCKETS = ("/run", "/var/snap/lxd", "/var/lib/lxd", "/var/lib/incus")
+"""Where container engines, virtual machines and the user's session listen: who may speak to them rules."""
 SERVICE_PREFIX = f"/services/{SERVICE}/"
 LEVELS = {
     "user": "every team's server runs as a user of its own, and sees no other files",
@@ -151,10 +153,11 @@ class Plan:
         if group:
             command.append(f"--cgroup={group}")
         if self.isolation == "user":
-            command += [f"--uid={uid}", f"--processes={settings.hub_processes}"]
+            command.append(f"--uid={uid}")
         if self.isolation == "bubblewrap":
             command.append(f"--bubblewrap={shutil.which('bwrap')}")
         if self.isolation != "none":
+            command.append(f"--processes={settings.hub_processes}")
             command += [f"--hide={folder}" for folder in self.hidden()]
             command += [f"--keep={folder}" for folder in self.needed()]
         if starters and self.notebooks:
@@ -173,8 +176,8 @@ class Plan:
         """Folders that no team may look into."""
         found = [self.settings.home, runtime_folder(self.settings.home)]
         if self.isolation == "bubblewrap":
-            # The same user's other files, and the sockets of its session.
-            found += [Path.home(), Path(f"/run/user/{os.geteuid()}")]
+            # The same user's other files, and the sockets of programs that obey it.
+            found += [Path.home(), *(Path(place) for place in SOCKETS if Path(place).is_dir())]
         found += [folder for needed in self.needed() for folder in _closed_parents(needed)]
         top = [folder for folder in found if not any(folder.is_relative_to(o) for o in found if o != folder)]
         return list(dict.fromkeys(top))
@@ -184,6 +187,9 @@ class Plan:
         places = [Path(sys.prefix), Path(sys.base_prefix), PACKAGE, PACKAGE.parent / "goat"]
         if self.notebooks:
             places.append(self.notebooks)
+        names = Path("/etc/resolv.conf").resolve()  # on many systems a link into a hidden folder
+        if names.is_relative_to(SOCKETS[0]):
+            places.append(names.parent)
         return list(dict.fromkeys(place.resolve() for place in places if str(place) not in ("/", "/usr")))
 
 

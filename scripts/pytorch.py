@@ -57,6 +57,7 @@ def ensure(install_locked: Callable[[tuple[str, ...]], object], *, needed: bool)
     """
     if wish() == "0":
         return
+    _pip_args()  # what cannot be read is said before anything is asked
     mark, _, note = (STAMP.read_text() if STAMP.exists() else "").partition("\n")
     if mark == _digest() and (note or _is_there()):
         if not note:
@@ -136,7 +137,15 @@ def _pip() -> list[str]:
 
 
 def _pip_args() -> list[str]:
-    return [*shlex.split(os.environ.get(PIP_ARGS, "")), "-r", str(PINNED)]
+    """What was said for pip, and what is to be installed. Raises `SetupFailed`."""
+    said = os.environ.get(PIP_ARGS, "")
+    try:
+        return [*shlex.split(said), "-r", str(PINNED)]
+    except ValueError as error:
+        raise SetupFailed(
+            f"{PIP_ARGS}={said} cannot be read: {error}. Write it as on a command line, each quote closed: "
+            f'{PIP_ARGS}="--index-url ADDRESS".'
+        ) from None
 
 
 def _is_there() -> bool:

@@ -139,7 +139,7 @@ class TeamService:
                 raise NotFound(f"There is no account {name}.")
             account.password_hash = hashed
             account.token_version += 1
-            audit.note(session, self.db.clock, actor, "account.password", name)
+            audit.note(session, self.db.clock, actor, "account.password", account.name)
 
     def change_password(self, identity: Identity, old: str, new: str) -> None:
         """Change one's own password. Raises `NotAuthenticated` if the old one is wrong."""
@@ -154,7 +154,7 @@ class TeamService:
             team.banned = banned
             session.flush()
             standings.recompute_team(session, team.id, self.db.clock.now())
-            audit.note(session, self.db.clock, actor, "team.ban" if banned else "team.unban", name)
+            audit.note(session, self.db.clock, actor, "team.ban" if banned else "team.unban", team.name)
         self.changes.announce()
 
     def delete(
@@ -173,8 +173,9 @@ class TeamService:
                 )
             for challenge in repository.challenges_with_standing(session, team.id):
                 bump_board(session, challenge.id)
+            known_as = team.name
             repository.delete_team(session, team.id)
-            audit.note(session, self.db.clock, actor, "team.delete", name, submissions=count)
+            audit.note(session, self.db.clock, actor, "team.delete", known_as, submissions=count)
         self.changes.announce()
 
 

@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -79,6 +80,23 @@ def test_a_server_outlives_what_it_started_even_when_it_is_bigger(start: Start) 
     shrink([other.pid, server.pid], 150 * MB)
     assert other.wait(10) == -9
     assert server.poll() is None
+
+
+@linux_only
+def test_a_server_in_an_enclosure_goes_last_too(start: Start) -> None:
+    # Given what encloses a server and was started first, the server, and kernels that are smaller than it
+    outer = start(1)
+    code = "held = b'x' * (120 << 20); print('held', flush=True); import time; time.sleep(60)"
+    command = [sys.executable, "-IS", "-c", code, "-m", "jupyterhub.singleuser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        kernels = [start(70), start(60)]
+        # When the team is over its limit, then kernels go and the server stays
+        assert shrink([outer.pid, server.pid, *(kernel.pid for kernel in kernels)], 230 * MB)
+        assert kernels[0].wait(10) == -9
+        assert server.poll() is None
+        server.kill()
 
 
 @linux_only
@@ -251,6 +269,46 @@ def test_what_the_kernel_stopped_is_told_once(tmp_path: Path, monkeypatch: pytes
         notices = tmp_path / "teams/a" / NOTICES
         assert (notices.read_text().count("\n") if notices.exists() else 0) == lines
     assert "4 GB that a team may use" in notices.read_text()
+
+    # When the keeper is started again, then nothing is told a second time, and what comes is told
+    again = Watch(tmp_path, 4 << 30)
+    again.look([team])
+    assert notices.read_text().count("\n") == 2
+    (tmp_path / "group/team-a/memory.events").write_text("oom_kill 4\n")
+    again.look([team])
+    assert notices.read_text().count("\n") == 3
+
+
+@root_only
+def test_all_of_a_team_ends_at_once_also_what_multiplies() -> None:
+    # Given a team whose processes start others without end, and another team
+    multiply = "import os, resource\nresource.setrlimit(resource.RLIMIT_NPROC, (60, 60))\nwhile True:\n"
+    multiply += "    try:\n        os.fork()\n    except OSError:\n        pass"
+    command = [sys.executable, "-IS", "-c", multiply]
+    first = subprocess.Popen(command, user=USER, group=USER, extra_groups=[])
+    other = subprocess.Popen(["sleep", "60"], user=USER + 1, group=USER + 1, extra_groups=[])
+    try:
+        deadline = time.monotonic() + 30
+        while len(processes_of_users({USER})) < 50 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        # When everything of the first is to end, then all of it does, and the other lives
+        keeper.kill_users({USER})
+        assert processes_of_users({USER}) == []
+        assert other.poll() is None
+    finally:
+        keeper.kill_users({USER, USER + 1})
+        first.wait(10)
+        other.wait(10)
+
+
+@linux_only
+def test_a_number_that_passes_to_another_process_between_two_looks_is_not_killed(start: Start) -> None:
+    # Given a process that is a team's at the first look, and somebody else's at the second
+    ours, other = start(1), start(1)
+    looks = [[ours.pid, other.pid], [ours.pid], []]
+    keeper._kill(lambda: looks.pop(0))
+    assert ours.wait(10) == -9
+    assert other.poll() is None
 
 
 def test_a_notice_never_goes_where_a_team_points_it(tmp_path: Path) -> None:

@@ -141,6 +141,18 @@ def test_a_wish_that_cannot_be_read_is_said(machine: Machine, monkeypatch: pytes
         ensure(machine(COMMON))
 
 
+@pytest.mark.parametrize("wish", ["auto", "1"])
+def test_arguments_that_cannot_be_read_are_said_before_anything_is_asked(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, wish: str
+) -> None:
+    seen = machine(COMMON)
+    monkeypatch.setenv(pytorch.WISH, wish)
+    monkeypatch.setenv(pytorch.PIP_ARGS, "--index-url 'https://pytorch")
+    with pytest.raises(steps.SetupFailed, match=r"cannot be read: No closing quotation\. Write it as"):
+        ensure(seen)
+    assert seen == []
+
+
 @pytest.mark.parametrize("variable", [pytorch.PIP_ARGS, pytorch.WISH])
 def test_another_wish_is_another_installation(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, variable: str

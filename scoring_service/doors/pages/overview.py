@@ -15,13 +15,27 @@ SUBMISSIONS = 20
 ROWS = 10
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A board, and the metrics that it has beside the score."""
+
+    board: Board
+    metrics: list[str]
+
+    @classmethod
+    def of(cls, board: Board) -> Shown:
+        # Not every row has all: a team may have taken part in one of a combined board's challenges only.
+        fullest = sorted(board.rows, key=lambda row: -len(row.metrics))
+        return cls(board, list(dict.fromkeys(name for row in fullest for name in row.metrics)))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Boards:
     """One challenge with its public and its private board."""
 
     challenge: Challenge
-    public: Board
-    private: Board
+    public: Shown
+    private: Shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +48,8 @@ class Overview:
     queue: QueueStatus
     submissions: list[Submission]
     boards: list[Boards]
+    combined: Shown | None
+    """None where the event has none."""
 
 
 def gather(services: Services, link: HubLink, organiser: Identity) -> Overview:
@@ -55,7 +71,12 @@ def gather(services: Services, link: HubLink, organiser: Identity) -> Overview:
             private = services.leaderboard.board(name, organiser, "private")
         except (Forbidden, NotFound):  # taken away while we looked
             continue
-        found.append(Boards(challenge=challenge, public=public, private=private))
+        found.append(Boards(challenge=challenge, public=Shown.of(public), private=Shown.of(private)))
+    combined: Shown | None
+    try:
+        combined = Shown.of(services.leaderboard.combined(organiser))
+    except NotFound:
+        combined = None
     return Overview(
         now=services.clock.now(),
         event=services.settings.default_event,
@@ -64,4 +85,5 @@ def gather(services: Services, link: HubLink, organiser: Identity) -> Overview:
         queue=services.submissions.queue(),
         submissions=services.submissions.all(organiser, limit=SUBMISSIONS),
         boards=found,
+        combined=combined,
     )

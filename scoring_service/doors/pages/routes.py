@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from goat.errors import GoatError, NotAuthenticated
+from goat.text import amount, metric_label, number
 from scoring_service.doors.http.errors import status_of
 from scoring_service.doors.http.state import Door, TheDoor
 from scoring_service.doors.pages.overview import ROWS, gather
@@ -36,14 +37,11 @@ def _age(moment: datetime | None, now: datetime) -> str:
     return f"{seconds} s ago"
 
 
-def _score(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
-
-
 _pages = jinja2.Environment(
     loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, undefined=jinja2.StrictUndefined
 )
-_pages.filters.update(age=_age, score=_score)
+_pages.filters.update(age=_age, score=number, heading=metric_label)
+_pages.globals.update(amount=amount)
 
 
 def _page(name: str, status: int = 200, **values: object) -> HTMLResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from goat.errors import Conflict, Invalid, NotAuthenticated
+from scoring_service.models import AuditEntry
 from tests.scoring_service.world import PASSWORD, World
 
 
@@ -77,3 +78,20 @@ def test_deleting_a_team_with_results_must_be_meant(world: World) -> None:
     assert world.services.leaderboard.board("task1", None).rows == []
     with pytest.raises(NotAuthenticated):
         world.services.teams.authenticate("team_awesome", PASSWORD)
+
+
+def test_the_trail_names_accounts_and_teams_as_they_are_called_however_they_were_typed(world: World) -> None:
+    world.team("Goats")
+    teams = world.services.teams
+    teams.set_password("GOATS", "another correct horse", actor="admin")
+    teams.ban("goats", True)
+    teams.ban("gOATS", False)
+    teams.delete("goatS")
+    with world.services.db.read() as session:
+        found = [(one.action, one.subject) for one in session.query(AuditEntry).order_by(AuditEntry.id)]
+    assert found[-4:] == [
+        ("account.password", "Goats"),
+        ("team.ban", "Goats"),
+        ("team.unban", "Goats"),
+        ("team.delete", "Goats"),
+    ]
