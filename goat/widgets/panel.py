@@ -23,9 +23,10 @@ from goat.records import Challenge, Mode, Submission
 from goat.submit import check_here, upload, wait_for_score
 from goat.surface import board_metrics
 from goat.text import markup, plain, size
-from goat.widgets.about import Countdown, good_html, limits_sentence, verdict_html, verdict_text
+from goat.widgets.about import Countdown, good_html, verdict_html, verdict_text
 from goat.widgets.asked import Asked
 from goat.widgets.form import Form
+from goat.widgets.limits import Limits
 from goat.widgets.markdown import render
 from goat.widgets.numbers import dry_run_numbers, result_numbers
 from goat.widgets.offers import own_challenges
@@ -45,6 +46,7 @@ class Panel(Form):
         self._wanted = challenge
         self._about: Challenge | None = None
         self._countdown: Countdown | None = None
+        self._limits = Limits()
         self._working = threading.Lock()
         self._closed = threading.Event()
         super().__init__(challenge, connect)
@@ -87,6 +89,7 @@ class Panel(Form):
         names = {one for name, item in found.items() for one in (name, f"{item.event}:{item.id}")}
         if self._wanted is None or (self._about is not None and self._wanted not in names):
             self._wanted = next(iter(found))  # none was named, or the one that was shown is gone
+            self._limits.forget()
         self._offer([(plain(item.title, 80), name) for name, item in found.items()])
         self._refresh(client)
         self.own.switch(self._wanted, client)
@@ -114,15 +117,15 @@ class Panel(Form):
             self.fetched.value = f"<span class='goat-facts'>{whole}, kept on this machine once fetched</span>"
         self.ask(Asked.by(about))
         self._about = about
-        self._limits = limits_sentence(client.limits(self._wanted))
+        self._limits.ask(client, self._wanted, self._mode(), time.monotonic())
         self._show_facts()
-
-    _limits = ""
 
     def _show_facts(self) -> None:
         if self._about is None or self._countdown is None:
             return
-        shown = [f"<b>{markup(self._countdown.sentence(time.monotonic()))}</b>", markup(self._limits)]
+        now = time.monotonic()
+        left = self._limits.sentence(self._mode(), now)
+        shown = [f"<b>{markup(self._countdown.sentence(now))}</b>", markup(left)]
         if self._about.frozen:
             shown.append("the board is frozen")
         if not self._about.higher_is_better:
@@ -134,6 +137,7 @@ class Panel(Form):
     def _chosen(self, change: dict[str, Any]) -> None:
         if change["new"] and change["new"] != self._wanted:
             self._wanted = change["new"]
+            self._limits.forget()
             self.verdict.value = ""
             self.steps.clear()
             self._run(lambda client, display: self._begin(client))
@@ -144,16 +148,27 @@ class Panel(Form):
             self.herald.say(problem)
 
     def _submission(self, item: Submission) -> None:
+        self._limits.heard(item)
         self.own._submission(item)
 
     def _tick(self) -> None:
         asked = time.monotonic()
         while not self._closed.wait(1.0):
             self._show_facts()
-            if time.monotonic() - asked > _REFRESH_S and self._about is not None:
-                asked = time.monotonic()
-                with contextlib.suppress(GoatError, OSError), self._connect() as client:
+            if self._about is None:
+                continue
+            now = time.monotonic()
+            all_again, mode = now - asked > _REFRESH_S, self._mode()
+            if all_again:
+                asked = now
+            elif not self._limits.due(mode, now):
+                continue
+            with contextlib.suppress(GoatError, OSError), self._connect() as client:
+                if all_again:
                     self._refresh(client)
+                elif self._wanted is not None:
+                    self._limits.ask(client, self._wanted, mode, now)
+                    self._show_facts()
 
     # --- what is clicked -----------------------------------------------------------------------
 
@@ -231,7 +246,7 @@ class Panel(Form):
         about, _ = known_challenge(client, name)
         check_here(path, about, mode, display, options)
         accepted = upload(path, name, about, mode, display, client, options)
-        self.own._submission(accepted)
+        self._submission(accepted)
         with contextlib.suppress(GoatError):
             self._refresh(client)
         result = wait_for_score(client, accepted, about, timeout=None, display=display)

@@ -16,7 +16,7 @@ from goat.errors import Problem, Rejection
 from goat.identity import save_login
 from goat.records import LimitLeft
 from goat.transports.backoff import Backoff
-from goat.widgets.about import Countdown, limits_sentence, verdict_html
+from goat.widgets.about import Countdown, verdict_html
 from goat.widgets.form import candidates
 from goat.widgets.markdown import render
 from goat.widgets.panel import Panel
@@ -43,7 +43,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def limits(method: str, path: str) -> Any:
-    return json_reply([LimitLeft(limit="per_day", allowed=5, left=4)]) if path.endswith("/limits") else None
+    found = [LimitLeft(limit=name, allowed=5, left=4) for name in ("per_day", "test_per_hour")]
+    return json_reply(found) if path.endswith("/limits") else None
 
 
 def quick() -> Client:
@@ -176,14 +177,6 @@ def test_a_clock_that_is_wrong_by_a_day_changes_no_countdown(logged_in: FakeServ
     assert countdown.sentence(1000.0 + 7490.0).startswith("10 s left")
     assert countdown.sentence(1000.0 + 7500.0).startswith("closed since 01 May 2026")
     assert abs(about.server_time - NOW) < timedelta(seconds=1)
-
-
-def test_limits_name_what_is_left_and_when_there_is_more() -> None:
-    left = [
-        LimitLeft(limit="per_hour", allowed=3, left=0, retry_after=341),
-        LimitLeft(limit="x", allowed=1, left=1),
-    ]
-    assert limits_sentence(left) == "submissions left: 0 of 3 this hour (more in 5 min 41 s)"
 
 
 @pytest.mark.parametrize("text", XSS)
