@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from goat.errors import SHOWN_PROBLEMS, GoatError, Rejection
 from goat.records import Challenge
 from goat.text import duration, markup, plain
+from goat.widgets.markdown import render
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +81,16 @@ def good_html(sentence: str, numbers: str = "") -> str:
 
 def _box(name: str, content: str) -> str:
     return f"<div class='goat-box {name}'>{content}</div>"
+
+
+def shown_of(about: Challenge) -> tuple[object, ...]:
+    """What the head of the panel says; the rest is written anew each time."""
+    return (about.id, about.event, about.title, about.description, about.data)
+
+
+def task_html(about: Challenge) -> str:
+    """The description, folded away."""
+    if not about.description:
+        return ""
+    content = f"<summary>What to do</summary><div>{render(about.description)}</div>"
+    return f"<details class='goat-task'>{content}</details>"

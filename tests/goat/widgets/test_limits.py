@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -16,7 +15,7 @@ from goat.widgets.limits import Limits, limits_sentence
 from goat.widgets.panel import Panel
 from tests.goat.fake_service import NOW, FakeService, json_reply
 from tests.goat.widgets.conftest import StillLive
-from tests.goat.widgets.test_panel import quick
+from tests.goat.widgets.test_panel import quick, until
 
 AT_ONCE = LimitLeft(limit="at_once", allowed=3, left=2)
 USED_UP = LimitLeft(limit="per_hour", allowed=3, left=0, retry_after=341)
@@ -149,10 +148,3 @@ def test_a_test_run_shows_the_limits_of_test_runs(
     assert "test runs left: 9 of 60 this hour" in panel.facts.value
     panel.mode.value = "ranked"
     until(lambda: "submissions left: 4 of 5 today" in panel.facts.value)
-
-
-def until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)

@@ -68,6 +68,13 @@ def answer(panel: Panel, path: Path | str) -> None:
     panel.path.set_state({"value": str(path)})
 
 
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
 def click(panel: Panel, button: Any) -> str:
     button.click()
     time.sleep(0.02)
@@ -104,6 +111,35 @@ def test_submit_uploads_waits_and_shows_the_score(
     assert len(logged_in.submissions) == 1
     assert panel.own.rows[0][4] == "QUEUED"  # what comes later is told by the stream
     assert "uploaded" in panel.steps.lines.value
+
+
+def test_while_a_submission_waits_the_panel_can_be_used(
+    panel: Panel, answers: Path, logged_in: FakeService, here: Path
+) -> None:
+    # Given a submission in a long queue
+    logged_in.score_after = 10**6
+    answer(panel, answers)
+    panel.send.click()
+    until(lambda: "2nd in line" in panel.steps.label.value)
+    until(lambda: not panel.check.disabled)
+    # When something else is checked meanwhile
+    (here / "wrong").mkdir()
+    answer(panel, "wrong")
+    panel.check.click()
+    until(lambda: "to change" in panel.verdict.value)
+    assert "uploaded" not in panel.steps.lines.value
+    # Then the score that comes does not push its verdict away, but is told and stands in the table
+    logged_in.score_after = 1
+    panel.wait(30)
+    assert "to change" in panel.verdict.value
+    assert panel.steps.now.layout.display == "none"
+    assert "7.2500" in panel.herald.said["text"]
+
+
+def test_a_verdict_is_said_once(panel: Panel, answers: Path) -> None:
+    answer(panel, answers)
+    assert "7.2500" in click(panel, panel.send)
+    assert "7.2500" not in panel.steps.lines.value
 
 
 def test_a_dry_run_gives_the_score_here(panel: Panel, answers: Path) -> None:
@@ -221,5 +257,5 @@ def test_an_upload_that_is_too_large_or_lost_its_kernel_is_a_sentence(
 
 def test_without_widgets_there_is_text(panel: Panel) -> None:
     data = panel._repr_mimebundle_()
-    assert "goat.submit(path)" in data["text/plain"]
+    assert "goat.submit(path, 'task1')" in data["text/plain"]
     assert "application/vnd.jupyter.widget-view+json" in data
