@@ -18,7 +18,7 @@ from goat.cache import known_challenge
 from goat.client import Client
 from goat.datasets import fetch_data
 from goat.dry_run import rehearse
-from goat.errors import GoatError, Invalid, NotFound
+from goat.errors import Forbidden, GoatError, Invalid, NotFound
 from goat.progress import Display
 from goat.records import Challenge, Mode, Submission
 from goat.submit import check_here, upload, wait_for_score
@@ -49,6 +49,7 @@ class Panel(Form):
         self._about: Challenge | None = None
         self._countdown: Countdown | None = None
         self._limits = Limits()
+        self._barred = ""
         self._closed = threading.Event()
         super().__init__(challenge, connect)
         self._clicks = Clicks(self, connect)
@@ -96,8 +97,12 @@ class Panel(Form):
             self._limits.forget()
         self._wanted = names.get(self._wanted, self._wanted)
         self._offer([(plain(item.title, 80), name) for name, item in found.items()])
-        self._refresh(client)
-        self.own.switch(self._wanted, client)
+        self._barred = ""
+        try:
+            self._refresh(client)
+            self.own.switch(self._wanted, client)
+        except Forbidden as error:  # a ban: who only looks is not kept from the boards' stream
+            self._barred = plain(error)
 
     def _offer(self, options: list[tuple[str, str]]) -> None:
         """The challenges to choose from."""
@@ -147,6 +152,7 @@ class Panel(Form):
             self._clicks.run(lambda client, run: self._begin(client))
 
     def _said(self, problem: str) -> None:
+        problem = problem or self._barred
         self.problem.value = verdict_html(GoatError(problem)) if problem else ""
         if problem:
             self.herald.say(problem)

@@ -204,6 +204,33 @@ def test_a_service_that_comes_later_fills_the_panel(
     assert panel.problem.value == ""
 
 
+def test_a_banned_team_is_told_so_and_its_stream_goes_on(
+    comms: Callable[..., Any], logged_in: FakeService, still: StillLive, here: Path
+) -> None:
+    # Given a team that was banned: it may look at boards, and has no limits and no submissions any more
+    said = "The team team_awesome is banned from this event. Talk to the organiser."
+    logged_in.faults.append(
+        lambda method, path: (
+            problem(403, "forbidden", said) if path.endswith(("/limits", "/submissions")) else None
+        )
+    )
+    # When it opens its panel, beginning is no error that would end the stream of its board
+    panel = Panel(live=still, connect=quick)
+    with quick() as client:
+        panel._begin(client)
+    still._say("")
+    # Then it knows the task, and why it cannot submit
+    assert "Toys" in panel.head.value
+    assert said in panel.problem.value
+    # And no more once it is let in again
+    logged_in.faults[:] = [limits]
+    with quick() as client:
+        panel._begin(client)
+    still._say("connecting …")
+    still._say("")
+    assert panel.problem.value == ""
+
+
 def test_a_clock_that_is_wrong_by_a_day_changes_no_countdown(logged_in: FakeService) -> None:
     # Given a service whose clock says something else than this machine's
     about = logged_in.challenge
