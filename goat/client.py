@@ -121,10 +121,12 @@ class Client:
         """One challenge by id: ``task1`` of the default event, or ``event:task1``."""
         return self._session.call("GET", _challenge(challenge), Challenge, f"ask for challenge {challenge}")
 
-    def limits(self, challenge: str) -> list[LimitLeft]:
-        """What is left of the team's limits."""
-        path = f"{_challenge(challenge)}/limits"
-        return self._session.call("GET", path, list[LimitLeft], "ask for the limits", login=True)
+    def limits(self, challenge: str, mode: Mode = "ranked") -> list[LimitLeft]:
+        """What is left of the team's limits for a submission in this mode."""
+        path, params = f"{_challenge(challenge)}/limits", {"mode": mode}
+        return self._session.call(
+            "GET", path, list[LimitLeft], "ask for the limits", login=True, params=params
+        )
 
     def download(
         self, challenge: str, file: DataFile, target: Path, progress: Progress | None = None

@@ -62,7 +62,8 @@ class Dataset:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr><th style='text-align:left'>{markup(name)}</th><td><code>{markup(folder)}</code></td></tr>"
+            f"<tr><th style='text-align:left'>{markup(name)}</th>"
+            f"<td style='text-align:left'><code>{markup(folder)}</code></td></tr>"
             for name, folder in self.folders.items()
         )
         return f"<table>{rows}</table>"

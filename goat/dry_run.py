@@ -23,7 +23,7 @@ from goat.kinds.base import Kind, get_kind, parse_config, parse_options, scorer_
 from goat.progress import Display
 from goat.records import Challenge
 from goat.results import Fields
-from goat.text import duration, markup, number, plain
+from goat.text import amount, duration, facts, markup, metric_label, number, plain
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -55,14 +55,9 @@ class DryRun(Fields):
         return f"<DryRun of {plain(self.challenge)}: {self.sentence()}, {duration(self.seconds)}>"
 
     def _repr_html_(self) -> str:
-        shown = {"score": number(self.score, self.unit)} | {
-            name: number(value) for name, value in self.metrics.items() if name != "score"
-        }
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{markup(key)}</th><td>{markup(value)}</td></tr>"
-            for key, value in shown.items()
-        )
-        return f"<table><caption>{markup(self.sentence())}</caption>{rows}</table>"
+        named = {name: value for name, value in self.metrics.items() if name != "score"}
+        shown = [(metric_label(name), amount(name, value)) for name, value in named.items()]
+        return f"<div>{markup(self.sentence())}</div>{facts(shown)}"
 
 
 @dataclass(frozen=True, slots=True)

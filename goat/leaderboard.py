@@ -159,11 +159,17 @@ class Leaderboard:
     def __repr__(self) -> str:
         state = ", frozen" if self.board.frozen else ""
         head = f"{plain(self.board.challenge)} ({self.board.split}, {len(self)} teams{state})"
-        lines = (
-            f"{row.rank:>4}  {plain(row.team_name, 40):<24} {number(row.score, self.board.unit)}"
-            for row in self.rows()
+        shown = [(row, plain(row.team_name, 40)) for row in self.rows()]
+        width = max((len(name) for _, name in shown), default=0)
+        lines = [
+            f"{row.rank:>4}  {name:<{width}}  {number(row.score, self.board.unit)}"
+            f"{'  (you)' if row.team_name == self.team_name else ''}"
+            for row, name in shown
+        ]
+        more = len(self) - len(shown)
+        return "\n".join(
+            [head, *lines, *([f"      … and {more} more: .frame has all of them"] if more else [])]
         )
-        return "\n".join([head, *lines])
 
     def _repr_html_(self) -> str:
         names = self.metrics
@@ -172,12 +178,13 @@ class Leaderboard:
             f"<td>{row.rank}</td><td style='text-align:left'>{markup(row.team_name, 60)}</td>"
             f"<td>{markup(number(row.score, self.board.unit))}</td>"
             f"{''.join(f'<td>{amount(name, row.metrics.get(name))}</td>' for name in names)}"
-            f"<td>{row.submitted_at:%Y-%m-%d %H:%M}</td><td>{row.entries}</td></tr>"
+            f"<td style='white-space:nowrap'>{row.submitted_at:%Y-%m-%d %H:%M}</td>"
+            f"<td>{row.entries}</td></tr>"
             for row in self.rows()
         )
         more_heads = "".join(f"<th>{markup(metric_label(name), 40)}</th>" for name in names)
         head = (
-            f"<tr><th>rank</th><th>team</th><th>score</th>{more_heads}"
+            f"<tr><th>rank</th><th style='text-align:left'>team</th><th>score</th>{more_heads}"
             "<th>submitted (UTC)</th><th>entries</th></tr>"
         )
         more = f"; the first {TOP} are shown" if len(self) > TOP else ""

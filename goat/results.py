@@ -11,7 +11,7 @@ import msgspec
 
 from goat.errors import GoatError, NoResult, Problem, Rejection
 from goat.records import FINAL_STATES, Mode, State, Submission
-from goat.text import markup, number, plain
+from goat.text import amount, facts, metric_label, number, plain
 
 
 class Fields(Mapping[str, Any]):
@@ -102,7 +102,7 @@ class Result(Fields):
         return f"<Result {plain(self.submission_id)} of {plain(self.challenge)}: {self.sentence()}>"
 
     def _repr_html_(self) -> str:
-        shown = [
+        shown: list[tuple[str, object]] = [
             ("score", number(self.score, self.unit)),
             ("rank", self.rank),
             ("state", self.state),
@@ -110,15 +110,14 @@ class Result(Fields):
             ("team", self.team_name),
             ("submitted", f"{self.submitted_at:%Y-%m-%d %H:%M:%S} UTC"),
             ("submission", self.submission_id),
-            *((name, number(value)) for name, value in self.metrics.items() if name != "score"),
+            *(
+                (metric_label(name), amount(name, value))
+                for name, value in self.metrics.items()
+                if name != "score"
+            ),
             ("problem", self.error),
         ]
-        rows = (
-            f"<tr><th style='text-align:left'>{markup(key)}</th><td>{markup(value)}</td></tr>"
-            for key, value in shown
-            if value is not None
-        )
-        return f"<table>{''.join(rows)}</table>"
+        return facts(shown)
 
 
 def verdict(submission: Submission) -> GoatError:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import math
 import unicodedata
+from collections.abc import Iterable
 
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 """Unicode categories that steer a terminal or hide in it: control, format (bidi), surrogates, ..."""
@@ -84,6 +85,21 @@ def size(count: float) -> str:
             break
         count /= 1000
     return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+
+
+def facts(shown: Iterable[tuple[str, object]]) -> str:
+    """Names and their values as a small HTML table; what is None is left out. All of it is escaped.
+
+    >>> facts([("score", "31.2 dB"), ("rank", None)])
+    "<table><tr><th style='text-align:left'>score</th><td style='text-align:left'>31.2 dB</td></tr></table>"
+    """
+    left = " style='text-align:left'"
+    rows = (
+        f"<tr><th{left}>{markup(name)}</th><td{left}>{markup(value)}</td></tr>"
+        for name, value in shown
+        if value is not None
+    )
+    return f"<table>{''.join(rows)}</table>"
 
 
 def duration(seconds: float) -> str:

@@ -97,7 +97,7 @@ def unreachable(error: httpx.TransportError, url: str, doing: str, attempts: int
 
 def _advice() -> str:
     if os.environ.get("JUPYTERHUB_API_TOKEN") and os.environ.get("GOAT_URL"):  # both set by the hub
-        return "Your files are safe. Try again in a minute; if it stays so, tell the organiser."
+        return "Your files are safe. Give it a minute; if it stays so, tell the organiser."
     return "Check that the service is running and that GOAT_URL is its address."
 
 

@@ -1,4 +1,4 @@
-"""What the panel says about a challenge: countdown, limits, description, verdicts. Pure text and HTML.
+"""What the panel says about a challenge: countdown, verdicts. Pure text and HTML.
 
 Times are the service's: how long is left is counted from its clock by a clock that nobody can set, so
 a machine whose date is wrong by a day shows the right countdown.
@@ -9,15 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from goat.errors import SHOWN_PROBLEMS, GoatError, Rejection
-from goat.records import Challenge, LimitLeft
+from goat.records import Challenge
 from goat.text import duration, markup, plain
-
-_LIMITS = {
-    "per_day": "today",
-    "per_hour": "this hour",
-    "total": "in all",
-    "at_once": "at once",
-}
+from goat.widgets.markdown import render
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +33,19 @@ class Countdown:
     def sentence(self, now: float) -> str:
         """What is said at ``now`` on the same clock. Changes every second in the last ten minutes only."""
         if self.opens is not None and now < self.opens:
-            return f"opens in {_left(self.opens - now)}"
+            return f"opens in {left(self.opens - now)}"
         if self.closes is None:
             return "no deadline"
         if now >= self.closes:
             return f"closed since {self.closed_text}"
-        return f"{_left(self.closes - now)} left (until {self.closed_text})"
+        return f"{left(self.closes - now)} left (until {self.closed_text})"
 
 
-def _left(seconds: float) -> str:
+def left(seconds: float) -> str:
+    """Seconds until something; whole minutes where it is more than ten."""
     if seconds > 600:
         seconds -= seconds % 60
     return duration(seconds)
-
-
-def limits_sentence(limits: list[LimitLeft]) -> str:
-    """What is left, and when there is more where nothing is."""
-    shown = []
-    for item in limits:
-        if item.limit not in _LIMITS:
-            continue
-        said = f"{item.left:g} of {item.allowed:g} {_LIMITS[item.limit]}"
-        if item.left <= 0 and item.retry_after:
-            said += f" (more in {duration(item.retry_after)})"
-        shown.append(said)
-    return "submissions left: " + " · ".join(shown) if shown else ""
 
 
 def verdict_html(error: BaseException) -> str:
@@ -99,3 +81,16 @@ def good_html(sentence: str, numbers: str = "") -> str:
 
 def _box(name: str, content: str) -> str:
     return f"<div class='goat-box {name}'>{content}</div>"
+
+
+def shown_of(about: Challenge) -> tuple[object, ...]:
+    """What the head of the panel says; the rest is written anew each time."""
+    return (about.id, about.event, about.title, about.description, about.data)
+
+
+def task_html(about: Challenge) -> str:
+    """The description, folded away."""
+    if not about.description:
+        return ""
+    content = f"<summary>What to do</summary><div>{render(about.description)}</div>"
+    return f"<details class='goat-task'>{content}</details>"

@@ -55,10 +55,10 @@ class Asked:
 
     def meaning(self, *, test: bool) -> str:
         """What a mode means, as HTML."""
-        inputs, counts = ("sample", "scored, but does not count") if test else ("evaluation", "for the board")
+        inputs, ranked = ("sample", "not for the board") if test else ("evaluation", "for the board")
         if self.model:
-            return f"the service runs it on the <b>{inputs}</b> inputs: {counts}"
-        return f"answers to the <b>{inputs}</b> inputs: {counts}"
+            return f"the service runs it on the <b>{inputs}</b> inputs, {ranked}"
+        return f"answers to the <b>{inputs}</b> inputs, {ranked}"
 
     @property
     def batches(self) -> Choices:

@@ -36,7 +36,10 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.head = ipywidgets.HTML("<h3>connecting …</h3>")
         self.facts = ipywidgets.HTML()
         self.task = ipywidgets.HTML()
-        self.choose = ipywidgets.Dropdown(description="Challenge", options=[], layout={"display": "none"})
+        own_width = {"description_width": "initial"}
+        self.choose = ipywidgets.Dropdown(
+            description="Challenge", options=[], style=own_width, layout={"display": "none"}
+        )
         self.fetch = ipywidgets.Button(description="Get the data", layout={"width": "150px"})
         self.fetched = ipywidgets.HTML(layout={"flex": "1 1 200px"})
         self.mode = ipywidgets.ToggleButtons(
@@ -47,7 +50,7 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.explained = ipywidgets.HTML(layout={"flex": "1 1 200px"})
         self.path = ipywidgets.Combobox(
             description="Path",
-            style={"description_width": "initial"},
+            style=own_width,
             placeholder=self.asked.placeholder,
             tooltip="Path of what you hand in, seen from this notebook",
             layout=wide,
@@ -60,7 +63,7 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.batch = ipywidgets.Dropdown(
             description="Batch size",
             tooltip="Samples per call",
-            style={"description_width": "initial"},
+            style=own_width,
             layout={"width": "270px"},
         )
         hint = "samples per call, for a model whose batch dimension is dynamic"
@@ -102,6 +105,13 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         # A model can always be tried on the sample inputs; answers are to one kind of inputs.
         self.rehearse.disabled = not (test or self.asked.model)
 
+    def enable(self, on: bool) -> None:
+        """Let people click, or not while something goes on."""
+        for part in (self.fetch, self.check, self.rehearse, self.send, self.choose):
+            part.disabled = not on
+        if on:
+            self.explain()
+
     def ask(self, asked: Asked) -> None:
         """Take what this challenge wants in place of what another wanted."""
         if asked == self.asked:
@@ -114,6 +124,7 @@ class Form(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
         self.batches.layout.display = "none" if asked.batch is None else None
         if asked.batch is not None:
             self.batch.options = asked.batches
+            self.batch.value = 0  # stock widgets go on without a choice when they had none
         self.explain()
         self.list_paths()
 

@@ -7,6 +7,7 @@ import os
 import struct
 import zlib
 from base64 import b64encode
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,33 +15,50 @@ from goat.readers import read_pt
 
 
 class Pictures:
-    """Shown by a notebook as one row of images."""
+    """Shown by a notebook as one row of images, each with its title."""
 
-    def __init__(self, png: bytes, alt: str) -> None:
-        self.png, self.alt = png, alt
+    def __init__(self, images: Sequence[tuple[bytes, str]]) -> None:
+        self.images = list(images)
+        """(PNG, title) of each."""
 
     def __repr__(self) -> str:
-        return f"<Pictures: {self.alt}>"
+        return f"<Pictures: {', '.join(title for _, title in self.images)}>"
 
     def _repr_html_(self) -> str:
-        source = b64encode(self.png).decode()
-        style = "image-rendering:pixelated;max-width:100%"
-        return f"<img src='data:image/png;base64,{source}' alt='{html.escape(self.alt)}' style='{style}'>"
+        style = "display:flex;flex-wrap:wrap;gap:8px"
+        return f"<div style='{style}'>{''.join(_figure(png, title) for png, title in self.images)}</div>"
 
 
-def side_by_side(*files: str | os.PathLike[str], zoom: int = 2) -> Pictures:
-    """The ``.pt`` images, (3, height, width) in [0, 1] or uint8, left to right."""
-    import numpy as np
+def side_by_side(
+    *images: str | os.PathLike[str] | Any, titles: Sequence[str] = (), zoom: int = 2
+) -> Pictures:
+    """Images left to right: ``.pt`` files or arrays, (channels, height, width) in [0, 1] or uint8.
 
-    images = [_bytes(read_pt(Path(file))) for file in files]
-    row = np.concatenate(images, axis=1).repeat(zoom, axis=0).repeat(zoom, axis=1)
-    return Pictures(_png(row), ", ".join(f"{Path(file).parent.name}/{Path(file).name}" for file in files))
+    ``titles`` stand below them; by default a file's folder and name.
+    """
+    shown = []
+    for index, image in enumerate(images):
+        is_file = isinstance(image, str | os.PathLike)
+        pixels = _bytes(read_pt(Path(image)) if is_file else image)
+        name = f"{Path(image).parent.name}/{Path(image).name}" if is_file else ""
+        title = titles[index] if index < len(titles) else name
+        shown.append((_png(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1)), title))
+    return Pictures(shown)
+
+
+def _figure(png: bytes, title: str) -> str:
+    text = html.escape(title)
+    source = b64encode(png).decode()
+    style = "image-rendering:pixelated;max-width:100%;display:block"
+    image = f"<img src='data:image/png;base64,{source}' alt='{text}' style='{style}'>"
+    return f"<figure style='margin:0'>{image}<figcaption>{text}</figcaption></figure>"
 
 
 def _bytes(image: Any) -> Any:
     """(height, width, 3) as bytes; one channel becomes grey, of many the first, middle and last are shown."""
     import numpy as np
 
+    image = np.asarray(image)
     if image.dtype != np.uint8:
         image = (image.clip(0, 1) * 255).round().astype(np.uint8)
     chosen = [0, len(image) // 2, len(image) - 1]

@@ -1,6 +1,7 @@
 """The panel's progress display: finished steps as lines, and a bar for what goes on now.
 
-A `goat.progress.Screen`, so check, dry run and submit show here what they show in a terminal.
+Each click has a `Run`, which is a `goat.progress.Screen`, so check, dry run and submit show here what they
+show in a terminal. A run that still waits for its score when the next one begins is not shown any more.
 """
 
 from __future__ import annotations
@@ -18,32 +19,55 @@ Advance = Callable[[int, int], None]
 _PAUSE_S = 0.1
 """At most ten updates a second: each one is a message to the browser."""
 _MARKS = {"ok": ("✓", "goat-ok"), "note": ("•", "goat-noted"), "bad": ("✗", "goat-bad")}
+_LINES = 30
 
 
 class StepsScreen(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no types
     """Lines, and below them what goes on."""
 
     def __init__(self, say: Callable[[str], None] = lambda text: None) -> None:
-        self._say = say
+        self.say = say
         self.lines = ipywidgets.HTML()
         self.bar_widget = ipywidgets.FloatProgress(min=0.0, max=1.0, layout={"width": "160px"})
         self.label = ipywidgets.HTML()
         self.now = ipywidgets.HBox([self.bar_widget, self.label], layout={"display": "none"})
-        self._text: list[str] = []
-        self._shown_at = 0.0
+        self.run: Run | None = None
         super().__init__([self.lines, self.now])
 
-    def clear(self) -> None:
-        """Begin a new run."""
-        self._text = []
+    def begin(self) -> Run:
+        """A new run, in place of what was shown."""
+        self.run = Run(self)
         self.lines.value = ""
-        self._hide()
+        self.now.layout.display = "none"
+        return self.run
+
+
+class Run:
+    """What one click does, shown until the next click."""
+
+    def __init__(self, screen: StepsScreen) -> None:
+        self._screen = screen
+        self._text: list[str] = []
+        self._lines: list[str] = []
+        self._shown_at = 0.0
+
+    @property
+    def current(self) -> bool:
+        """Whether nothing was begun since."""
+        return self._screen.run is self
 
     def line(self, text: str, mark: str) -> None:
         sign, name = _MARKS[mark]
-        self._text.append(f"<div><span class='{name}'>{sign}</span> {markup(text)}</div>")
-        self.lines.value = "".join(self._text[-30:])
-        self._say(text)
+        self._text.append(text)
+        self._lines.append(f"<div><span class='{name}'>{sign}</span> {markup(text)}</div>")
+        self._show_lines()
+        self._screen.say(text)
+
+    def settle(self, verdict: str) -> None:
+        """The last step is what the verdict below says in large: not twice."""
+        if self._text[-1:] == [verdict]:
+            del self._text[-1], self._lines[-1]
+            self._show_lines()
 
     @contextlib.contextmanager
     def bar(self, label: str, unit: str) -> Iterator[Advance]:
@@ -66,12 +90,20 @@ class StepsScreen(ipywidgets.VBox):  # type: ignore[misc]  # ipywidgets has no t
         finally:
             self._hide()
 
+    def _show_lines(self) -> None:
+        if self.current:
+            self._screen.lines.value = "".join(self._lines[-_LINES:])
+
     def _show(self, label: str, share: float | None) -> None:
         self._shown_at = time.monotonic()
-        self.label.value = f"{markup(label)}{' …' if share is None else ''}"
-        self.bar_widget.value = 0.0 if share is None else share
-        self.bar_widget.layout.display = "none" if share is None else None
-        self.now.layout.display = "flex"
+        if not self.current:
+            return
+        screen = self._screen
+        screen.label.value = f"{markup(label)}{' …' if share is None else ''}"
+        screen.bar_widget.value = 0.0 if share is None else share
+        screen.bar_widget.layout.display = "none" if share is None else None
+        screen.now.layout.display = "flex"
 
     def _hide(self) -> None:
-        self.now.layout.display = "none"
+        if self.current:
+            self._screen.now.layout.display = "none"

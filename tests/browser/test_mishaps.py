@@ -140,6 +140,8 @@ def test_a_slow_network_uploads_and_submits_and_a_kernel_may_die_in_between(
         venue.kill_kernel(TEAM_B)
         # Then that is said, and the page answers
         bob.until_said("The kernel ended during the upload")
+        said = "e => getComputedStyle(e, '::before').content"
+        assert "run the cell again" in bob.page.locator(".goat-panel").evaluate(said)
         assert not any("small" in path.name for path in venue.uploads(TEAM_B))
         # And once the cell has run again, the same file arrives, with a bar that moves
         bob.page.get_by_role("button", name="Ok", exact=True).click()

@@ -57,3 +57,26 @@ def test_ones_own_row_is_shown_beyond_the_top(service: FakeService) -> None:
     board = goat.leaderboard("task1", team_name="team_awesome")
     assert [row.team_name for row in board.rows(top=1)][1:] == ["team_awesome"]
     assert len(board.rows(top=None)) == 3
+
+
+def test_as_text_the_columns_stand_and_ones_own_row_is_marked(
+    service: FakeService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a board of twelve teams with names of any length, one's own the last
+    import dataclasses
+
+    row = service.board().rows[0]
+    names = [*("x" * (3 * number + 1) for number in range(11)), "team_awesome"]
+    rows = [
+        dataclasses.replace(row, rank=at, team_name=name, score=50.0 - at) for at, name in enumerate(names, 1)
+    ]
+    board = dataclasses.replace(service.board(), rows=rows)
+    monkeypatch.setattr(FakeService, "board", lambda self: board)
+    # When it is printed
+    head, *lines = repr(goat.leaderboard("task1", team_name="team_awesome")).splitlines()
+    # Then scores stand below each other, one's own row is marked, and what is left out is said
+    assert len({line.index("points") for line in lines[:-1]}) == 1
+    assert [line for line in lines if "(you)" in line] == [lines[10]]
+    assert "team_awesome" in lines[10]
+    assert "and 1 more" in lines[11]
+    assert "12 teams" in head

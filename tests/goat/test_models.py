@@ -167,7 +167,7 @@ def test_a_dry_run_tells_which_part_is_the_servers_number(service: ModelService,
     assert result.metrics["depth_rmse"] == 0.0
     assert result.metrics["latency_ms"] > 0
     assert result.machine["batch_size"] == 2
-    assert "latency_ms" in result._repr_html_()
+    assert "latency (ms)" in result._repr_html_()
     json.dumps(result.as_dict())
 
 

@@ -88,7 +88,8 @@ def _other_mode_hint(present: set[str], config: Config, mode: Mode) -> str:
     other: Mode = "ranked" if mode == "test" else "test"
     if present == set(config.names(mode)) or present != set(config.names(other)):
         return ""
-    return f"; these are the {len(present)} files of mode '{other}', submit them with mode='{other}'"
+    name = "test run" if other == "test" else "ranked submission"
+    return f"; these are the {len(present)} files of a {name}: submit them as one (mode='{other}')"
 
 
 def _inspect_members(

@@ -70,6 +70,7 @@ def test_the_panel_asks_for_one_model_and_a_batch_size(panel: Panel) -> None:
     assert panel.upload.accept == ".onnx"
     assert ".onnx" in panel.path.placeholder
     assert panel.batches.layout.display is None
+    assert panel.batch.value == 0, "the first choice is chosen"
     assert [panel.batch.options[at] for at in (0, 1, 32)] == [
         ("as the model says, else 1", 0),
         ("1", 1),

@@ -16,7 +16,7 @@ from goat.errors import Problem, Rejection
 from goat.identity import save_login
 from goat.records import LimitLeft
 from goat.transports.backoff import Backoff
-from goat.widgets.about import Countdown, limits_sentence, verdict_html
+from goat.widgets.about import Countdown, verdict_html
 from goat.widgets.form import candidates
 from goat.widgets.markdown import render
 from goat.widgets.panel import Panel
@@ -43,7 +43,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def limits(method: str, path: str) -> Any:
-    return json_reply([LimitLeft(limit="per_day", allowed=5, left=4)]) if path.endswith("/limits") else None
+    found = [LimitLeft(limit=name, allowed=5, left=4) for name in ("per_day", "test_per_hour")]
+    return json_reply(found) if path.endswith("/limits") else None
 
 
 def quick() -> Client:
@@ -65,6 +66,13 @@ def test_every_part_is_answered_on_the_subshell_that_asked(panel: Panel) -> None
 
 def answer(panel: Panel, path: Path | str) -> None:
     panel.path.set_state({"value": str(path)})
+
+
+def until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 20
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def click(panel: Panel, button: Any) -> str:
@@ -103,6 +111,35 @@ def test_submit_uploads_waits_and_shows_the_score(
     assert len(logged_in.submissions) == 1
     assert panel.own.rows[0][4] == "QUEUED"  # what comes later is told by the stream
     assert "uploaded" in panel.steps.lines.value
+
+
+def test_while_a_submission_waits_the_panel_can_be_used(
+    panel: Panel, answers: Path, logged_in: FakeService, here: Path
+) -> None:
+    # Given a submission in a long queue
+    logged_in.score_after = 10**6
+    answer(panel, answers)
+    panel.send.click()
+    until(lambda: "2nd in line" in panel.steps.label.value)
+    until(lambda: not panel.check.disabled)
+    # When something else is checked meanwhile
+    (here / "wrong").mkdir()
+    answer(panel, "wrong")
+    panel.check.click()
+    until(lambda: "to change" in panel.verdict.value)
+    assert "uploaded" not in panel.steps.lines.value
+    # Then the score that comes does not push its verdict away, but is told and stands in the table
+    logged_in.score_after = 1
+    panel.wait(30)
+    assert "to change" in panel.verdict.value
+    assert panel.steps.now.layout.display == "none"
+    assert "7.2500" in panel.herald.said["text"]
+
+
+def test_a_verdict_is_said_once(panel: Panel, answers: Path) -> None:
+    answer(panel, answers)
+    assert "7.2500" in click(panel, panel.send)
+    assert "7.2500" not in panel.steps.lines.value
 
 
 def test_a_dry_run_gives_the_score_here(panel: Panel, answers: Path) -> None:
@@ -167,6 +204,33 @@ def test_a_service_that_comes_later_fills_the_panel(
     assert panel.problem.value == ""
 
 
+def test_a_banned_team_is_told_so_and_its_stream_goes_on(
+    comms: Callable[..., Any], logged_in: FakeService, still: StillLive, here: Path
+) -> None:
+    # Given a team that was banned: it may look at boards, and has no limits and no submissions any more
+    said = "The team team_awesome is banned from this event. Talk to the organiser."
+    logged_in.faults.append(
+        lambda method, path: (
+            problem(403, "forbidden", said) if path.endswith(("/limits", "/submissions")) else None
+        )
+    )
+    # When it opens its panel, beginning is no error that would end the stream of its board
+    panel = Panel(live=still, connect=quick)
+    with quick() as client:
+        panel._begin(client)
+    still._say("")
+    # Then it knows the task, and why it cannot submit
+    assert "Toys" in panel.head.value
+    assert said in panel.problem.value
+    # And no more once it is let in again
+    logged_in.faults[:] = [limits]
+    with quick() as client:
+        panel._begin(client)
+    still._say("connecting …")
+    still._say("")
+    assert panel.problem.value == ""
+
+
 def test_a_clock_that_is_wrong_by_a_day_changes_no_countdown(logged_in: FakeService) -> None:
     # Given a service whose clock says something else than this machine's
     about = logged_in.challenge
@@ -176,14 +240,6 @@ def test_a_clock_that_is_wrong_by_a_day_changes_no_countdown(logged_in: FakeServ
     assert countdown.sentence(1000.0 + 7490.0).startswith("10 s left")
     assert countdown.sentence(1000.0 + 7500.0).startswith("closed since 01 May 2026")
     assert abs(about.server_time - NOW) < timedelta(seconds=1)
-
-
-def test_limits_name_what_is_left_and_when_there_is_more() -> None:
-    left = [
-        LimitLeft(limit="per_hour", allowed=3, left=0, retry_after=341),
-        LimitLeft(limit="x", allowed=1, left=1),
-    ]
-    assert limits_sentence(left) == "submissions left: 0 of 3 this hour (more in 5 min 41 s)"
 
 
 @pytest.mark.parametrize("text", XSS)
@@ -228,5 +284,5 @@ def test_an_upload_that_is_too_large_or_lost_its_kernel_is_a_sentence(
 
 def test_without_widgets_there_is_text(panel: Panel) -> None:
     data = panel._repr_mimebundle_()
-    assert "goat.submit(path)" in data["text/plain"]
+    assert "goat.submit(path, 'task1')" in data["text/plain"]
     assert "application/vnd.jupyter.widget-view+json" in data

@@ -34,7 +34,7 @@ def shown(
     }
 
 
-SAID = {"board": "team_awesome", "history": "submi", "panel": "goat.submit(path)"}
+SAID = {"board": "team_awesome", "history": "submi", "panel": "goat.submit(path"}
 
 
 def bundle(widget: Any) -> dict[str, Any]:
