@@ -48,8 +48,8 @@ class Overview:
     queue: QueueStatus
     submissions: list[Submission]
     boards: list[Boards]
-    combined: Shown | None
-    """None where the event has none."""
+    combined: tuple[Shown, Shown] | None
+    """The public and the private one; None where the event has none."""
 
 
 def gather(services: Services, link: HubLink, organiser: Identity) -> Overview:
@@ -72,9 +72,9 @@ def gather(services: Services, link: HubLink, organiser: Identity) -> Overview:
         except (Forbidden, NotFound):  # taken away while we looked
             continue
         found.append(Boards(challenge=challenge, public=Shown.of(public), private=Shown.of(private)))
-    combined: Shown | None
+    board = services.leaderboard.combined
     try:
-        combined = Shown.of(services.leaderboard.combined(organiser))
+        combined = Shown.of(board(organiser)), Shown.of(board(organiser, split="private"))
     except NotFound:
         combined = None
     return Overview(

@@ -61,8 +61,9 @@ def test_both_boards_and_the_combined_one_show_what_stands_beside_the_score(mode
         assert heads == ["rank", "team", "score", "accuracy", "latency (ms)", "size (MB)", "entries"]
         row = re.findall(r"<td[^>]*>([^<]*)", table)
         assert row == ["1", "team_awesome", "1.5000", "0.7500", "31.5", "0.0090", "1"]
-    combined = page.partition("<h3>Combined")[2].partition("</table>")[0]
-    assert re.findall(r"<td[^>]*>([^<]*)", combined) == ["1", "team_awesome", "0.7500", "0.7500", "1"]
+    for split in ("public", "private"):
+        combined = page.partition(f"<h3>Combined: {split}")[2].partition("</table>")[0]
+        assert re.findall(r"<td[^>]*>([^<]*)", combined) == ["1", "team_awesome", "0.7500", "0.7500", "1"]
 
 
 def test_an_event_without_a_combined_board_shows_none(sqlite_world: World) -> None:
