@@ -282,10 +282,13 @@ def test_what_the_kernel_stopped_is_told_once(tmp_path: Path, monkeypatch: pytes
 @root_only
 def test_all_of_a_team_ends_at_once_also_what_multiplies() -> None:
     # Given a team whose processes start others without end, and another team
-    multiply = "import os, resource\nresource.setrlimit(resource.RLIMIT_NPROC, (60, 60))\nwhile True:\n"
-    multiply += "    try:\n        os.fork()\n    except OSError:\n        pass"
-    command = [sys.executable, "-IS", "-c", multiply]
-    first = subprocess.Popen(command, user=USER, group=USER, extra_groups=[])
+    multiply = "import os, resource\nresource.setrlimit(resource.RLIMIT_NPROC, (60, 60))\n"
+    # It becomes the team's user by itself: not every user may start this Python.
+    multiply += (
+        f"os.setgroups([])\nos.setresgid({USER}, {USER}, {USER})\nos.setresuid({USER}, {USER}, {USER})\n"
+    )
+    multiply += "while True:\n    try:\n        os.fork()\n    except OSError:\n        pass"
+    first = subprocess.Popen([sys.executable, "-IS", "-c", multiply])
     other = subprocess.Popen(["sleep", "60"], user=USER + 1, group=USER + 1, extra_groups=[])
     try:
         deadline = time.monotonic() + 30
