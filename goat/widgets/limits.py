@@ -38,14 +38,14 @@ class Limits:
     def __init__(self) -> None:
         self._known: dict[Mode, tuple[list[LimitLeft], float]] = {}
         self._states: dict[str, str] = {}
-        self._changed = False
+        self._stale: set[Mode] = set()
         self._failed = -math.inf
 
     def heard(self, item: Submission) -> None:
         """An own submission, as it is now. Its place in the queue changes no limit, its state does."""
         if self._states.get(item.id) != item.state:
             self._states[item.id] = item.state
-            self._changed = True
+            self._stale = {"test", "ranked"}
 
     def forget(self) -> None:
         """Another challenge is shown."""
@@ -55,18 +55,18 @@ class Limits:
         """Whether to ask: something changed, or what was used up should be free again."""
         if now - self._failed < _PAUSE_S:
             return False
-        if self._changed or mode not in self._known:
+        if mode in self._stale or mode not in self._known:
             return True
         limits, asked = self._known[mode]
         return any(item.retry_after is not None and now - asked > item.retry_after for item in limits)
 
     def ask(self, client: Client, challenge: str, mode: Mode, now: float) -> None:
         """Raises GoatError; after that they are due again in a while."""
-        self._changed = False  # before asking: what changes meanwhile is asked for once more
+        self._stale = self._stale - {mode}  # before asking: what changes meanwhile is asked for once more
         try:
             self._known[mode] = (client.limits(challenge, mode), now)
         except GoatError:
-            self._changed, self._failed = True, now
+            self._stale, self._failed = self._stale | {mode}, now
             raise
 
     def sentence(self, mode: Mode, now: float) -> str:

@@ -93,6 +93,11 @@ def test_they_are_asked_for_once_whatever_the_number_of_events() -> None:
     limits.ask(told, "task1", "ranked", 3.0)
     assert not limits.due("ranked", 4.0)
     assert told.asked == 3
+    # And the other mode's, which share a place in the queue, are asked for when somebody looks at them
+    limits.ask(told, "task1", "test", 4.0)
+    limits.heard(replace(WAITING, id="s99"))
+    limits.ask(told, "task1", "ranked", 5.0)
+    assert limits.due("test", 6.0)
 
 
 def test_what_is_free_again_is_asked_for_and_an_outage_is_not_hammered() -> None:
