@@ -1,7 +1,7 @@
 """People with a login of their own: what the hub gives them, and where its pages take them.
 
 A member is a hub user in the group of a team whose name is not its own. It has no server: a role lets it
-start, stop and enter the team's, and every page that would lead to a server of its own leads there.
+start, stop and enter the team's, and every page that would be about a server of its own is about that one.
 """
 
 from __future__ import annotations
@@ -39,15 +39,23 @@ def team_of(user: Any) -> str | None:
 
 
 class Home(HomeHandler):
-    """The hub's home page; a member's is the team's server."""
+    """The hub's home page; a member's has the buttons of the team's server."""
 
     @authenticated
     async def get(self) -> None:
         team = team_of(self.current_user)
-        if team is None:
+        owner = self.find_user(team) if team else None
+        if owner is None:
             await super().get()
-        else:
-            self.redirect(url_path_join(self.hub.base_url, "spawn", team))
+            return
+        if owner.running:  # one that died is noticed now
+            await owner.spawner.poll_and_notify()
+        address = url_path_join(self.hub.base_url, "spawn", owner.escaped_name)
+        self.finish(
+            await self.render_template(
+                "team_home.html", team=owner.name, url=address, default_server=owner.spawner
+            )
+        )
 
 
 class Spawn(SpawnHandler):

@@ -26,13 +26,39 @@ def test_a_member_lands_in_the_teams_server_from_every_page_of_the_hub(personal:
     reply = ada.enter("/hub/")
     assert reply.url.path.startswith(f"/user/{TEAM_A}/lab"), reply.url
     # And so it is on every page that would lead to a server of ada's own
-    for page in ("/hub/home", "/hub/spawn", "/hub/spawn/ada", "/hub/login", "/hub/user-redirect/lab"):
+    for page in ("/hub/spawn", "/hub/spawn/ada", "/hub/login", "/hub/user-redirect/lab"):
         assert ada.enter(page).url.path.startswith(f"/user/{TEAM_A}/"), page
     # And a colleague comes into the same server, as does the team's own login
-    assert grace.enter("/hub/home").url.path.startswith(f"/user/{TEAM_A}/")
+    assert grace.enter("/hub/spawn").url.path.startswith(f"/user/{TEAM_A}/")
     team = personal.member(TEAM_A, PASSWORDS[TEAM_A])
     assert team.enter("/hub/spawn").url.path.startswith(f"/user/{TEAM_A}/")
     assert not {"ada", "grace"} & set(running(personal))
+
+
+def test_a_member_stops_and_starts_the_teams_server_on_the_hubs_home_page(personal: Site) -> None:
+    # Given a team at work, whose member opens "Hub Control Panel"
+    ada = personal.member("ada")
+    ada.enter()
+    page = ada.http.get("/hub/home", headers=NAVIGATION)
+    assert page.url.path == "/hub/home"
+    # Then its buttons are the team's, and the page says what stopping does to the others
+    assert 'id="stop"' in page.text
+    assert f'jhdata.user = "{TEAM_A}"' in page.text
+    assert "ends everybody" in page.text
+    # When ada presses the one to stop, then the server stops
+    assert ada.api("DELETE", f"/users/{TEAM_A}/server").status_code in (202, 204)
+    wait_for(lambda: TEAM_A not in running(personal), "the end of the team's server")
+    page = ada.http.get("/hub/home", headers=NAVIGATION)
+    assert 'id="stop"' not in page.text
+    # And the other button starts it again
+    assert f'href="/hub/spawn/{TEAM_A}"' in page.text
+    assert ada.enter(f"/hub/spawn/{TEAM_A}").url.path.startswith(f"/user/{TEAM_A}/")
+    # While the team's own login and the organiser have the pages that they had
+    team = personal.member(TEAM_A, PASSWORDS[TEAM_A])
+    assert "Stop My Server" in team.http.get("/hub/home", headers=NAVIGATION).text
+    organisers = personal.visitor(ADMIN).http.get("/hub/home", headers=NAVIGATION).text
+    assert 'href="/hub/spawn/admin"' in organisers
+    assert organisers.count('href="/services/goat/"') == 2  # in the menu, and as a button
 
 
 def running(site: Site) -> list[str]:
