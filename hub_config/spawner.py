@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import stat
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from jupyterhub.spawner import LocalProcessSpawner
+from jupyterhub.spawner import LocalProcessSpawner, SpawnException
 from traitlets import Any as AnyTrait
 
 from hub_config import memory
+from hub_config.enclose import LOG, TEMPORARY
 from hub_config.keeper import MARK, kill_users
 from hub_config.plan import Plan
+
+LOOK_EVERY_S = 0.1
 
 
 class Users:
@@ -36,8 +41,41 @@ class Users:
         return known[name]
 
 
+class ServerEnded(SpawnException):
+    """A server that ended while it started; the sentence is for its team."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence, reason="ended")
+        self.jupyterhub_message = sentence
+
+
+def log_size(home: Path) -> int:
+    """Bytes in the log of a team's server; 0 if there is none."""
+    with contextlib.suppress(OSError):
+        return (home / LOG).lstat().st_size
+    return 0
+
+
+def last_words(home: Path, since: int = 0, limit: int = 400) -> str:
+    """The end of what a team's server said from byte ``since`` of its log on, in one line; "" for nothing.
+
+    The folder is the team's: what is there in the log's place is not followed.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+    with contextlib.suppress(OSError), os.fdopen(os.open(home / LOG, flags), "rb") as file:
+        found = os.fstat(file.fileno())
+        if stat.S_ISREG(found.st_mode):
+            file.seek(max(since, found.st_size - limit))
+            said = file.read(limit).decode(errors="replace")
+            return " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())
+    return ""
+
+
 class TeamSpawner(LocalProcessSpawner):
     """Starts, watches and stops one team's server."""
+
+    _ended_at_once: ClassVar[set[Path]] = set()
+    """Whose last start failed: the next one leaves out the team's own configuration of Jupyter."""
 
     plan: Plan = AnyTrait(help="`hub_config.plan.Plan`").tag(config=True)  # type: ignore[assignment]
 
@@ -77,16 +115,48 @@ class TeamSpawner(LocalProcessSpawner):
                 MARK: home,
             }
         )
+        if self.home in self._ended_at_once:
+            aside = f"{home}/{TEMPORARY}/without-our-own"
+            env.update({"JUPYTER_CONFIG_DIR": f"{aside}/config", "JUPYTER_DATA_DIR": f"{aside}/data"})
         env.pop("VIRTUAL_ENV", None)
         return env
 
     async def start(self) -> Any:
-        """Start the server in its enclosure."""
+        """Start the server in its enclosure, and wait until it listens. Raises `SpawnException`."""
         server = [sys.executable, "-m", "jupyterhub.singleuser"]
         settings = self.plan.settings
         group = memory.group_of(self.plan.folder, self.home.name, settings.hub_memory, settings.hub_processes)
         self.cmd = [*self.plan.enclosure(self.home, self.uid, group=group), *server]
-        return await super().start()
+        since = log_size(self.home)
+        address, port = await super().start()
+        if await self._ended(address, port):
+            again = self.home in self._ended_at_once
+            self._ended_at_once.add(self.home)
+            raise ServerEnded(self._why(again, last_words(self.home, since)))
+        self._ended_at_once.discard(self.home)
+        return address, port
+
+    async def _ended(self, address: str, port: int) -> bool:
+        """Wait until the server listens; whether it ended instead, which the hub itself learns in minutes."""
+        while await self.poll() is None:
+            try:
+                _, writer = await asyncio.open_connection(address, port)
+            except OSError:
+                await asyncio.sleep(LOOK_EVERY_S)
+                continue
+            writer.close()
+            return False
+        return True
+
+    def _why(self, again: bool, said: str) -> str:
+        advice = (
+            "Ask the organiser to look into its folder."
+            if again
+            else "Start it once more: then it leaves out the configuration in your folder (.jupyter), and "
+            "you can repair that. If the disk is full, ask the organiser."
+        )
+        quoted = f" Its last words (all are in {LOG}): {said}" if said else ""
+        return f"The server of {self.user.name} ended while it started. {advice}{quoted}"
 
     async def stop(self, now: bool = False) -> None:
         """Stop the server, and then whatever the team has left running outside of it."""

@@ -52,6 +52,39 @@ def test_starters_are_there_and_a_teams_work_is_never_overwritten(site: Site, te
     assert (folder / "01_first.ipynb").exists()
 
 
+def test_a_server_that_cannot_start_says_why_at_once_and_its_team_can_repair_it(
+    site: Site, team_b: Visitor
+) -> None:
+    # Given a team whose own configuration ends the server while it starts
+    folder = site.up.home / "hub/teams/team-b"
+    kernel = team_b.kernel()
+    kernel.run(
+        "import os, pathlib; own = pathlib.Path.home() / '.jupyter'; own.mkdir(exist_ok=True)\n"
+        "file = own / 'jupyter_server_config.py'\n"
+        "file.write_text('print(\"our own trick\", flush=True); raise SystemExit(3)')"
+    )
+    kernel.close()
+    assert team_b.api("DELETE", "/users/team-b/server").status_code in (202, 204)
+    wait_for(lambda: not team_b.api("GET", "/users/team-b").json()["servers"], "the server's end")
+
+    # When it is started, then its team reads why, and what helps, long before the hub would give up
+    reply = team_b.api("POST", "/users/team-b/server")
+    if reply.status_code == 202:  # a slow machine: the hub goes on in the background
+        wait_for(lambda: not team_b.api("GET", "/users/team-b").json()["servers"], "the end of the start")
+    else:
+        assert reply.status_code == 400, reply.text
+        message = reply.json()["message"]
+        assert message.startswith("The server of team-b ended while it started. Start it once more")
+        assert message.endswith("our own trick")
+
+    # And started once more it leaves that configuration out, so that it can be repaired
+    team_b.start_server()
+    kernel = team_b.kernel()
+    kernel.run("import pathlib; (pathlib.Path.home() / '.jupyter/jupyter_server_config.py').unlink()")
+    kernel.close()
+    assert not (folder / ".jupyter/jupyter_server_config.py").exists()
+
+
 @pytest.mark.parametrize(("name", "password"), [(TEAM_A, "wrong"), ("nobody", "wrong"), ("../x", "wrong")])
 def test_a_wrong_login_is_a_sentence(site: Site, name: str, password: str) -> None:
     reply = site.stranger().log_in(name, password)
