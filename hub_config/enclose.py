@@ -38,6 +38,7 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - a team gets its own in their place
 SHARED_SIZE = 256 << 20
+TAKEN_FIRST = 500
 TEMPORARY = ".tmp"
 LOG = ".server.log"
 LOG_BYTES = 10_000_000
@@ -102,7 +103,12 @@ def join(group: str) -> None:
 
 
 def limit(memory: int, processes: int) -> None:
-    """Bound what one process may hold and how many a team may have; no core files."""
+    """Bound what one process may hold and how many a team may have; no core files.
+
+    Where the whole machine runs out of memory all the same, the kernel takes a team's process before ours.
+    """
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(str(TAKEN_FIRST))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     for kind, value in ((resource.RLIMIT_DATA, memory), (resource.RLIMIT_NPROC, processes)):
         if value:
@@ -239,6 +245,10 @@ def shared_folders(options: argparse.Namespace) -> tuple[list[str], list[str]]:
 def bubblewrapped(options: argparse.Namespace) -> list[str]:
     """Ourselves in bubblewrap: everything read-only, the hidden folders empty, the home writable."""
     arguments = [options.bubblewrap, "--die-with-parent", "--unshare-pid", "--unshare-ipc", "--unshare-uts"]
+    abilities = _abilities(options.bubblewrap)
+    if "--disable-userns" in abilities and os.geteuid() != 0:
+        # In a namespace of its own making a team could mount file systems in memory.
+        arguments += ["--unshare-user", "--disable-userns"]
     arguments += ["--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
     program = os.path.abspath(__file__)
     kept = dict.fromkeys((*options.keep, os.path.dirname(program)))
@@ -247,7 +257,7 @@ def bubblewrapped(options: argparse.Namespace) -> list[str]:
     hidden = [folder for folder in hidden if not any(_lies_in(folder, outer) for outer in covered)]
     for folder in covered:
         # What is written there is memory that no process holds: the keeper does not see it.
-        arguments += [*_size_of_next(options.bubblewrap), "--tmpfs", folder]
+        arguments += [*(["--size", str(SHARED_SIZE)] if "--size" in abilities else []), "--tmpfs", folder]
     for folder in hidden:
         arguments += ["--tmpfs", folder]
     for folder in kept:
@@ -263,9 +273,12 @@ def bubblewrapped(options: argparse.Namespace) -> list[str]:
     return [*arguments, "--chdir", options.home, "--", *itself, "--", *options.command]
 
 
-def _size_of_next(bubblewrap: str) -> list[str]:
+def _abilities(bubblewrap: str) -> set[str]:
+    """Options that this bubblewrap knows; one that is set-user-id can use few of them."""
+    if os.stat(bubblewrap).st_mode & stat.S_ISUID:
+        return set()
     said = subprocess.run([bubblewrap, "--help"], stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    return ["--size", str(SHARED_SIZE)] if b"--size" in said.stdout + said.stderr else []
+    return set((said.stdout + said.stderr).decode(errors="replace").split())
 
 
 def counted_alone() -> bool:

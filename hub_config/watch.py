@@ -22,6 +22,7 @@ NOTICES = ".notices.log"
 """In the team's folder: what its server shows in the cell that runs (`hub_config.notices`)."""
 NOTICES_BYTES = 100_000
 GIB = 1 << 30
+SERVER = b"jupyterhub.singleuser"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Process:
     held: int
     started: int
     name: str
+    serves: bool = False
+    """Whether it says to be the team's server, or what encloses it."""
 
 
 class Watch:
@@ -87,10 +90,11 @@ def shrink(processes: Iterable[int], limit: int) -> str:
     held = sum(process.held for process in found)
     if held <= limit:
         return ""
-    # The first that a team runs is its server, without which nobody could be told.
-    server = min(found, key=lambda process: process.started)
+    # Without its server nobody could be told: it goes last, with what it runs in.
+    first = min(process.started for process in found)
+    last = {p.pid for p in found if p.serves} or {p.pid for p in found if p.started == first}
     killed = []
-    for process in sorted(found, key=lambda process: (process is server, -process.held)):
+    for process in sorted(found, key=lambda process: (process.pid in last, -process.held)):
         if held <= limit:
             break
         if _kill(process):
@@ -119,7 +123,10 @@ def _measured(pid: int) -> Process | None:
     name = content[content.index(b"(") + 1 : content.rindex(b")")].decode(errors="replace")
     rest = content[content.rindex(b")") + 2 :].split()
     shown = "".join(sign if sign.isprintable() else "?" for sign in name)
-    return Process(pid, sum(held) if held else _quickly_held(pid), int(rest[19]), shown)
+    with contextlib.suppress(OSError):
+        serves = SERVER in Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Process(pid, sum(held) if held else _quickly_held(pid), int(rest[19]), shown, serves)
+    return None
 
 
 def _field(path: str, names: tuple[bytes, ...]) -> list[int]:

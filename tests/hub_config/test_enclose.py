@@ -60,6 +60,7 @@ print("secret", read(home + "/secrets/key"))
 print("other", read(home + "/teams/other/idea"))
 open("mine", "w").write("x")
 print("data", resource.getrlimit(resource.RLIMIT_DATA)[0])
+print("taken first", read("/proc/self/oom_score_adj").strip())
 """
 
 
@@ -73,6 +74,7 @@ def test_as_root_a_team_is_a_user_of_its_own_that_sees_only_its_folder(home: Pat
     assert "secret FileNotFoundError" in said
     assert "other FileNotFoundError" in said
     assert f"data {1 << 30}" in said
+    assert f"taken first {enclose.TAKEN_FIRST}" in said
     assert (home / "teams/ours/mine").stat().st_uid == USER
 
 
@@ -102,13 +104,16 @@ def run_in_bubblewrap(home: Path, code: str, *options: str) -> str:
 @root_only
 def test_without_root_bubblewrap_hides_the_same(organiser: Path) -> None:
     processes = "print('processes', [p for p in os.listdir('/proc') if p.isdigit()])"
-    said = run_in_bubblewrap(organiser, f"{LOOK}\n{processes}", f"--memory={1 << 30}")
-    # Then the team sees its folder, two processes of its own, and nothing else
+    mount = "os.system('unshare -rm sh -c \"mount -t tmpfs x /mnt && echo mounted\"')"
+    said = run_in_bubblewrap(organiser, f"{LOOK}\n{processes}\n{mount}", f"--memory={1 << 30}")
+    # Then the team sees its folder, two processes of its own, and nothing else, and makes no mounts
     assert "sees ['teams'] ['ours']" in said
     assert "secret FileNotFoundError" in said
     assert "other FileNotFoundError" in said
     assert "processes ['1', '2']" in said
+    assert "mounted" not in said
     assert f"data {1 << 30}" in said
+    assert f"taken first {enclose.TAKEN_FIRST}" in said
 
 
 @root_only

@@ -83,6 +83,23 @@ def test_a_server_outlives_what_it_started_even_when_it_is_bigger(start: Start) 
 
 
 @linux_only
+def test_a_server_in_an_enclosure_goes_last_too(start: Start) -> None:
+    # Given what encloses a server and was started first, the server, and kernels that are smaller than it
+    outer = start(1)
+    code = "held = b'x' * (120 << 20); print('held', flush=True); import time; time.sleep(60)"
+    command = [sys.executable, "-IS", "-c", code, "-m", "jupyterhub.singleuser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        kernels = [start(70), start(60)]
+        # When the team is over its limit, then kernels go and the server stays
+        assert shrink([outer.pid, server.pid, *(kernel.pid for kernel in kernels)], 230 * MB)
+        assert kernels[0].wait(10) == -9
+        assert server.poll() is None
+        server.kill()
+
+
+@linux_only
 def test_memory_that_processes_share_counts_once(start: Start) -> None:
     # Given one process and four copies of it, which share nearly all that they hold
     parent = start(150, children=4)
