@@ -150,9 +150,13 @@ def test_a_hub_that_dies_takes_no_notebook_with_it(site: Site, kernel_a: Kernel,
     assert kernel_a.run("print(answer)").strip() == "42"
 
 
-def test_a_silent_service_is_a_sentence_on_the_login_page(site: Site) -> None:
+def test_a_silent_service_is_a_sentence_on_the_login_page_and_on_its_own(site: Site) -> None:
+    organiser = site.visitor(ADMIN)
     switch(site, "api", on=False)
     try:
+        page = organiser.http.get("/services/goat/")
+        assert page.status_code == 503
+        assert "If this is the scoring page: the service is starting, or has stopped." in page.text
         reply = site.stranger().log_in(TEAM_A, PASSWORDS[TEAM_A])
         assert reply.status_code == 503
         assert "The scoring service does not answer" in reply.text
