@@ -46,14 +46,20 @@ for number in map(int, sys.argv[1:]):
 """
 
 
-def processes_of_users(numbers: Collection[int]) -> list[int]:
-    """Living processes of these users, by Linux's own list."""
-    found = []
+def processes_by_user(numbers: Collection[int]) -> dict[int, list[int]]:
+    """Which of these users have living processes, and which, by Linux's own list."""
+    found: dict[int, list[int]] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if entry.stat().st_uid in numbers and _parent(entry) is not None:
-                found.append(int(entry.name))
+            owner = entry.stat().st_uid
+            if owner in numbers and _parent(entry) is not None:
+                found.setdefault(owner, []).append(int(entry.name))
     return found
+
+
+def processes_of_users(numbers: Collection[int]) -> list[int]:
+    """Living processes of these users."""
+    return [pid for processes in processes_by_user(numbers).values() for pid in processes]
 
 
 def processes_marked(folder: str) -> dict[Path, list[int]]:
@@ -107,14 +113,10 @@ def _room(pid: str) -> str:
 def kill_users(numbers: Collection[int]) -> None:
     """Kill everything that runs as these users, also what is born meanwhile."""
     deadline = time.monotonic() + PATIENCE_S
-    while (living := _with_processes(numbers)) and time.monotonic() < deadline:
+    while (living := processes_by_user(numbers)) and time.monotonic() < deadline:
         command = [sys.executable, "-IS", "-c", KILL_ALL, *map(str, living)]
         subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=False)
         time.sleep(0.02)
-
-
-def _with_processes(numbers: Collection[int]) -> list[int]:
-    return [number for number in numbers if processes_of_users({number})]
 
 
 def _kill(find: Callable[[], list[int]]) -> None:
@@ -145,8 +147,10 @@ def users_of(hub_folder: Path) -> dict[str, int]:
 def running_teams(hub_folder: Path) -> list[Team]:
     """The teams that run something, with their processes."""
     folder = hub_folder / "teams"
-    found = {folder / name: processes_of_users({number}) for name, number in users_of(hub_folder).items()}
     users = {folder / name: number for name, number in users_of(hub_folder).items()}
+    # Looked through once for all teams: on a full machine the list is long.
+    theirs = processes_by_user(set(users.values()))
+    found = {home: theirs.get(number, []) for home, number in users.items()}
     for home, processes in processes_marked(str(folder)).items():
         found.setdefault(home, []).extend(processes)
     return [

@@ -65,6 +65,7 @@ def last_words(home: Path, since: int = 0, limit: int = 400) -> str:
     with contextlib.suppress(OSError), os.fdopen(os.open(home / LOG, flags), "rb") as file:
         found = os.fstat(file.fileno())
         if stat.S_ISREG(found.st_mode):
+            since = since if since <= found.st_size else 0  # a long log was begun anew
             file.seek(max(since, found.st_size - limit))
             said = file.read(limit).decode(errors="replace")
             return " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())

@@ -17,6 +17,8 @@ def test_the_last_words_of_a_server_are_those_of_this_start_on_one_line(tmp_path
         file.write("Traceback\n  \x1b[31mNo space left\x07 on device\n")
     assert last_words(tmp_path, since) == "Traceback [31mNo space left on device"
     assert len(last_words(tmp_path, limit=20)) <= 20
+    # Also where the log had grown long and was begun anew
+    assert last_words(tmp_path, since=10_000_000).endswith("on device")
 
 
 def test_a_log_that_a_team_points_elsewhere_has_no_words(tmp_path: Path) -> None:
