@@ -293,6 +293,9 @@ def test_all_of_a_team_ends_at_once_also_what_multiplies() -> None:
             time.sleep(0.05)
         # When everything of the first is to end, then all of it does, and the other lives
         keeper.kill_users({USER})
+        deadline = time.monotonic() + 30
+        while processes_of_users({USER}) and time.monotonic() < deadline:  # the killed are still ending
+            time.sleep(0.05)
         assert processes_of_users({USER}) == []
         assert other.poll() is None
     finally:
