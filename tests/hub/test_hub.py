@@ -8,7 +8,7 @@ import signal
 import pytest
 
 from tests.hub.site import ADMIN, PASSWORDS, TEAM_A, TEAM_B, Site, switch, wait_for_hub
-from tests.hub.visitor import Kernel, Visitor
+from tests.hub.visitor import NAVIGATION, Kernel, Visitor
 from tests.scoring_service.supervise.processes import wait_for
 
 pytestmark = pytest.mark.timeout(300)
@@ -106,8 +106,10 @@ def test_a_banned_team_is_told_and_its_notebook_too(site: Site, kernel_b: Kernel
 
 
 def test_the_organisers_page_is_for_organisers(site: Site, team_a: Visitor) -> None:
-    # Given an organiser, who finds the page in the hub
+    # Given an organiser, who lands in the hub and not in a notebook, and finds the page there
     organiser = site.visitor(ADMIN)
+    assert organiser.http.get("/", headers=NAVIGATION).url.path == "/hub/home"
+    assert not organiser.api("GET", "/user").json()["servers"]
     assert organiser.api("GET", "/user").json()["admin"] is True
     for page in ("/hub/home", "/hub/admin"):
         assert 'href="/services/goat/"' in organiser.http.get(page).text
