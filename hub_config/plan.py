@@ -23,6 +23,8 @@ SOCKETS = ("/run", "/var/snap/lxd", "/var/lib/lxd", "/var/lib/incus")
 """Where container engines, virtual machines and the user's session listen: who may speak to them rules."""
 HOMES = ("/home", "/root")
 SERVICE_PREFIX = f"/services/{SERVICE}/"
+SERVER = [sys.executable, "-P", "-m", "jupyterhub.singleuser"]
+"""A team's server. ``-P``: it starts in the team's folder, where ``random.py`` is none of its modules."""
 LEVELS = {
     "user": "every team's server runs as a user of its own, and sees no other files",
     "bubblewrap": "every team's server runs in bubblewrap, and sees no other processes and files",

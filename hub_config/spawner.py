@@ -17,7 +17,7 @@ from traitlets import Any as AnyTrait
 from hub_config import memory
 from hub_config.enclose import LOG, TEMPORARY
 from hub_config.keeper import MARK, kill_users
-from hub_config.plan import Plan
+from hub_config.plan import SERVER, Plan
 
 LOOK_EVERY_S = 0.1
 
@@ -124,10 +124,9 @@ class TeamSpawner(LocalProcessSpawner):
 
     async def start(self) -> Any:
         """Start the server in its enclosure, and wait until it listens. Raises `SpawnException`."""
-        server = [sys.executable, "-m", "jupyterhub.singleuser"]
         settings = self.plan.settings
         group = memory.group_of(self.plan.folder, self.home.name, settings.hub_memory, settings.hub_processes)
-        self.cmd = [*self.plan.enclosure(self.home, self.uid, group=group), *server]
+        self.cmd = [*self.plan.enclosure(self.home, self.uid, group=group), *SERVER]
         since = log_size(self.home)
         address, port = await super().start()
         if await self._ended(address, port):

@@ -85,6 +85,25 @@ def test_a_server_that_cannot_start_says_why_at_once_and_its_team_can_repair_it(
     assert not (folder / ".jupyter/jupyter_server_config.py").exists()
 
 
+def test_a_file_that_is_called_like_a_module_keeps_no_server_from_starting(team_b: Visitor) -> None:
+    # Given a team that calls its own files what Python calls some of its modules
+    names = "('random', 'token', 'tornado', 'goat')"
+    kernel = team_b.kernel()
+    made = f"import os, pathlib; files = [pathlib.Path.home() / f'{{name}}.py' for name in {names}]\n"
+    kernel.run(f"{made}[file.write_text('raise SystemExit(4)') for file in files]")
+    kernel.close()
+    assert team_b.api("DELETE", "/users/team-b/server").status_code in (202, 204)
+    wait_for(lambda: not team_b.api("GET", "/users/team-b").json()["servers"], "the server's end")
+
+    # Then the server starts, and a notebook in another folder works
+    team_b.start_server()
+    reply = team_b.server("POST", "/api/kernels", json={"name": "python3", "path": "notebooks"})
+    kernel = Kernel(team_b, reply.json()["id"])
+    assert kernel.run("import goat; print(goat.whoami().team_name)").strip() == "Team-B"
+    kernel.run(f"{made}[file.unlink() for file in files]")
+    kernel.close()
+
+
 @pytest.mark.parametrize(("name", "password"), [(TEAM_A, "wrong"), ("nobody", "wrong"), ("../x", "wrong")])
 def test_a_wrong_login_is_a_sentence(site: Site, name: str, password: str) -> None:
     reply = site.stranger().log_in(name, password)
