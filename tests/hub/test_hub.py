@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.hub.site import ADMIN, PASSWORDS, TEAM_A, TEAM_B, Site, switch, wait_for_hub
+from tests.hub.test_probes import commands_of
 from tests.hub.visitor import NAVIGATION, Kernel, Visitor
 from tests.scoring_service.supervise.processes import wait_for
 
@@ -169,6 +172,28 @@ def test_a_hub_that_dies_takes_no_notebook_with_it(site: Site, kernel_a: Kernel,
     wait_for_hub(site)
     assert team_a.api("GET", "/users/team_awesome").json()["servers"][""]["ready"]
     assert kernel_a.run("print(answer)").strip() == "42"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="users of their own need root; test_watch has the rest")
+def test_a_hub_that_dies_while_a_server_starts_leaves_no_second_one(site: Site, team_b: Visitor) -> None:
+    # Given a server that is being started
+    number = json.loads((site.up.home / "hub/uids.json").read_text())["team-b"]
+    assert team_b.api("DELETE", "/users/team-b/server").status_code in (202, 204)
+    wait_for(lambda: not commands_of(number), "the end of everything that the team ran")
+    with ThreadPoolExecutor(1) as other:
+        # The hub dies with the call in its hands
+        asked = other.submit(lambda: team_b.api("POST", "/users/team-b/server"))
+        wait_for(lambda: commands_of(number), "the server's first process")
+        before = site.up.running("hub")
+        os.kill(before, signal.SIGKILL)
+        asked.exception()
+    wait_for(lambda: site.up.pid_of("hub") not in (0, before), "a new hub")
+    wait_for_hub(site)
+
+    # When the team starts its server once more, then it has one
+    team_b.start_server()
+    assert sum(command[-1] == "jupyterhub.singleuser" for command in commands_of(number)) == 1
+    assert team_b.server("GET", "/api/kernels").status_code == 200
 
 
 def test_a_silent_service_is_a_sentence_on_the_login_page_and_on_its_own(site: Site) -> None:

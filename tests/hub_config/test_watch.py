@@ -305,6 +305,17 @@ def test_all_of_a_team_ends_at_once_also_what_multiplies() -> None:
 
 
 @linux_only
+def test_where_all_run_as_one_user_one_team_ends_and_the_others_work_on(tmp_path: Path, start: Start) -> None:
+    ours = [start(1, **{MARK: str(tmp_path / "teams/a")}) for _ in range(2)]
+    other = start(1, **{MARK: str(tmp_path / "teams/b")})
+    keeper.end_team(tmp_path / "teams/a", 0)
+    assert [process.wait(10) for process in ours] == [-9, -9]
+    assert other.poll() is None
+    keeper.end_team(tmp_path / "teams/nobody", 0)
+    assert other.poll() is None
+
+
+@linux_only
 def test_a_number_that_passes_to_another_process_between_two_looks_is_not_killed(start: Start) -> None:
     # Given a process that is a team's at the first look, and somebody else's at the second
     ours, other = start(1), start(1)
