@@ -14,6 +14,7 @@ What lies in the team's folder is the team's: nothing there is followed before t
     --cgroup DIR      join this control group first
     --memory BYTES    limit of private memory per process
     --processes N     limit of processes and threads of the team, where the kernel counts them for itself
+    --no-gpus         the machine's GPUs are not for teams (in bubblewrap they never are)
     --bubblewrap FILE the program to use without root
 """
 
@@ -37,6 +38,7 @@ CLONE_NEWNS = 0x00020000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVATE = 32, 4096, 16384, 1 << 18
 SHARED = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - a team gets its own in their place
+GPUS = ("nvidia*", "dri", "kfd", "accel*")
 SHARED_SIZE = 256 << 20
 TAKEN_FIRST = 500
 TEMPORARY = ".tmp"
@@ -89,6 +91,15 @@ def cover(hidden: Sequence[str], kept: Sequence[str], home: str) -> None:
         if not writable:
             _mount("none", folder, flags=MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV)
         os.close(descriptor)
+
+
+def cover_gpus() -> None:
+    """Put nothing in the place of what drives GPUs."""
+    for path in (path for pattern in GPUS for path in Path("/dev").glob(pattern)):
+        if path.is_dir():
+            _mount("tmpfs", str(path), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=4k")
+        else:
+            _mount("/dev/null", str(path), flags=MS_BIND)
 
 
 def _lies_in(folder: str, outer: str) -> bool:
@@ -195,6 +206,8 @@ def as_root(options: argparse.Namespace) -> None:
         for folder in private:
             _mount(f"/proc/self/fd/{temporary}", folder, flags=MS_BIND)
         cover((*options.hide, *covered), options.keep, options.home)
+        if options.no_gpus:
+            cover_gpus()
         with contextlib.suppress(OSError):  # only the team's own processes can be seen
             _mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, "hidepid=invisible")
     limit(options.memory, options.processes)
@@ -323,6 +336,7 @@ def main() -> None:
     parser.add_argument("--cgroup", default="")
     parser.add_argument("--memory", type=int, default=0)
     parser.add_argument("--processes", type=int, default=0)
+    parser.add_argument("--no-gpus", action="store_true")
     parser.add_argument("--bubblewrap", default="")
     parser.add_argument("command", nargs="+")
     options = parser.parse_args()

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from hub_config.plan import Plan
+from hub_config.plan import SERVER, Plan
 from scoring_service.settings import Settings
 
 
@@ -18,7 +18,7 @@ def main() -> None:
     environment = {**os.environ, "GOAT_HUB_ISOLATION": "none", "GOAT_HUB_MEMORY": "0"}
     plan = Plan(Settings.from_env(environment))
     home = Path(os.environ["HOME"])
-    command = [*plan.enclosure(home, 0), sys.executable, "-m", "jupyterhub.singleuser", *sys.argv[1:]]
+    command = [*plan.enclosure(home, 0), *SERVER, *sys.argv[1:]]
     ours = {
         "JUPYTER_CONFIG_PATH": os.pathsep.join(plan.jupyter_config()),
         # Kernels speak over Unix sockets, whose paths must be short.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from hub_config.authenticator import GoatAuthenticator
-from hub_config.members import USER_SCOPES, user_redirect
+from hub_config.members import USER_SCOPES, first_page, user_redirect
 from hub_config.plan import PACKAGE, SERVICE, Plan
 from hub_config.singleuser.sessions import BELIEVED_S
 from scoring_service.settings import Settings
@@ -47,6 +47,7 @@ c.GoatAuthenticator.enable_auth_state = False
 c.GoatAuthenticator.auth_refresh_age = BELIEVED_S
 c.GoatAuthenticator.auth_refresh_strict = True
 c.JupyterHub.user_redirect_hook = user_redirect
+c.JupyterHub.default_url = first_page
 
 # A server per team.
 c.JupyterHub.spawner_class = Chosen

@@ -119,6 +119,14 @@ def kill_users(numbers: Collection[int]) -> None:
         time.sleep(0.02)
 
 
+def end_team(home: Path, number: int) -> None:
+    """Kill everything that a team runs. number: of its user; 0 where it has none of its own."""
+    if number:
+        kill_users({number})
+    else:
+        _kill(lambda: processes_marked(str(home.parent)).get(home, []))
+
+
 def _kill(find: Callable[[], list[int]]) -> None:
     """Kill what is found until nothing is, and never what was given one of the numbers meanwhile."""
     deadline = time.monotonic() + PATIENCE_S

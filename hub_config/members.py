@@ -94,6 +94,12 @@ def user_redirect(path: str, request: Any, user: Any, base_url: str) -> str | No
     return str(url_concat(url_path_join(base_url, "hub", "spawn", team), [("next", target)]))
 
 
+def first_page(handler: Any) -> str:
+    """Where who has just logged in lands: an organiser at the hub's home page. "" for the hub's own rule."""
+    user = handler.current_user
+    return str(url_path_join(handler.hub.base_url, "home")) if user is not None and user.admin else ""
+
+
 HANDLERS = [
     (r"/home", Home),
     (r"/spawn", Spawn),

@@ -7,6 +7,7 @@ import shutil
 import stat
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,10 @@ SINGLEUSER = PACKAGE / "singleuser"
 SERVICE = "goat"
 SOCKETS = ("/run", "/var/snap/lxd", "/var/lib/lxd", "/var/lib/incus")
 """Where container engines, virtual machines and the user's session listen: who may speak to them rules."""
+HOMES = ("/home", "/root")
 SERVICE_PREFIX = f"/services/{SERVICE}/"
+SERVER = [sys.executable, "-P", "-m", "jupyterhub.singleuser"]
+"""A team's server. ``-P``: it starts in the team's folder, where ``random.py`` is none of its modules."""
 LEVELS = {
     "user": "every team's server runs as a user of its own, and sees no other files",
     "bubblewrap": "every team's server runs in bubblewrap, and sees no other processes and files",
@@ -154,6 +158,8 @@ class Plan:
             command.append(f"--cgroup={group}")
         if self.isolation == "user":
             command.append(f"--uid={uid}")
+            # A model's time is measured on them: nobody else is to use them meanwhile.
+            command += ["--no-gpus"] if settings.gpu_workers != 0 else []
         if self.isolation == "bubblewrap":
             command.append(f"--bubblewrap={shutil.which('bwrap')}")
         if self.isolation != "none":
@@ -177,7 +183,10 @@ class Plan:
         found = [self.settings.home, runtime_folder(self.settings.home)]
         if self.isolation == "bubblewrap":
             # The same user's other files, and the sockets of programs that obey it.
-            found += [Path.home(), *(Path(place) for place in SOCKETS if Path(place).is_dir())]
+            found += [Path.home(), *_folders(SOCKETS)]
+        if self.isolation == "user":
+            # An organiser's own folders may be open to other users, and an event's hidden data lie in one.
+            found += _folders(HOMES)
         found += [folder for needed in self.needed() for folder in _closed_parents(needed)]
         top = [folder for folder in found if not any(folder.is_relative_to(o) for o in found if o != folder)]
         return list(dict.fromkeys(top))
@@ -191,6 +200,10 @@ class Plan:
         if names.is_relative_to(SOCKETS[0]):
             places.append(names.parent)
         return list(dict.fromkeys(place.resolve() for place in places if str(place) not in ("/", "/usr")))
+
+
+def _folders(names: Sequence[str]) -> list[Path]:
+    return [Path(name) for name in names if Path(name).is_dir()]
 
 
 def _bracketed(host: str) -> str:

@@ -16,8 +16,8 @@ from traitlets import Any as AnyTrait
 
 from hub_config import memory
 from hub_config.enclose import LOG, TEMPORARY
-from hub_config.keeper import MARK, kill_users
-from hub_config.plan import Plan
+from hub_config.keeper import MARK, end_team
+from hub_config.plan import SERVER, Plan
 
 LOOK_EVERY_S = 0.1
 
@@ -124,10 +124,11 @@ class TeamSpawner(LocalProcessSpawner):
 
     async def start(self) -> Any:
         """Start the server in its enclosure, and wait until it listens. Raises `SpawnException`."""
-        server = [sys.executable, "-m", "jupyterhub.singleuser"]
         settings = self.plan.settings
         group = memory.group_of(self.plan.folder, self.home.name, settings.hub_memory, settings.hub_processes)
-        self.cmd = [*self.plan.enclosure(self.home, self.uid, group=group), *server]
+        self.cmd = [*self.plan.enclosure(self.home, self.uid, group=group), *SERVER]
+        # A hub that died while it started the server left one that nobody knows.
+        await asyncio.to_thread(end_team, self.home, self.uid)
         since = log_size(self.home)
         address, port = await super().start()
         if await self._ended(address, port):
@@ -161,9 +162,7 @@ class TeamSpawner(LocalProcessSpawner):
 
     async def stop(self, now: bool = False) -> None:
         """Stop the server, and then whatever the team has left running outside of it."""
-        uid = self.uid
         await super().stop(now=now)
-        if uid:
-            await asyncio.to_thread(kill_users, {uid})
+        await asyncio.to_thread(end_team, self.home, self.uid)
         if outer := memory.all_teams(self.plan.folder):
             await asyncio.to_thread(memory.end, memory.group_in(outer, self.home.name))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.hub.site import ADMIN, PASSWORDS, TEAM_A, TEAM_B, Site, switch, wait_for_hub
-from tests.hub.visitor import Kernel, Visitor
+from tests.hub.test_probes import commands_of
+from tests.hub.visitor import NAVIGATION, Kernel, Visitor
 from tests.scoring_service.supervise.processes import wait_for
 
 pytestmark = pytest.mark.timeout(300)
@@ -85,6 +88,25 @@ def test_a_server_that_cannot_start_says_why_at_once_and_its_team_can_repair_it(
     assert not (folder / ".jupyter/jupyter_server_config.py").exists()
 
 
+def test_a_file_that_is_called_like_a_module_keeps_no_server_from_starting(team_b: Visitor) -> None:
+    # Given a team that calls its own files what Python calls some of its modules
+    names = "('random', 'token', 'tornado', 'goat')"
+    kernel = team_b.kernel()
+    made = f"import os, pathlib; files = [pathlib.Path.home() / f'{{name}}.py' for name in {names}]\n"
+    kernel.run(f"{made}[file.write_text('raise SystemExit(4)') for file in files]")
+    kernel.close()
+    assert team_b.api("DELETE", "/users/team-b/server").status_code in (202, 204)
+    wait_for(lambda: not team_b.api("GET", "/users/team-b").json()["servers"], "the server's end")
+
+    # Then the server starts, and a notebook in another folder works
+    team_b.start_server()
+    reply = team_b.server("POST", "/api/kernels", json={"name": "python3", "path": "notebooks"})
+    kernel = Kernel(team_b, reply.json()["id"])
+    assert kernel.run("import goat; print(goat.whoami().team_name)").strip() == "Team-B"
+    kernel.run(f"{made}[file.unlink() for file in files]")
+    kernel.close()
+
+
 @pytest.mark.parametrize(("name", "password"), [(TEAM_A, "wrong"), ("nobody", "wrong"), ("../x", "wrong")])
 def test_a_wrong_login_is_a_sentence(site: Site, name: str, password: str) -> None:
     reply = site.stranger().log_in(name, password)
@@ -106,8 +128,10 @@ def test_a_banned_team_is_told_and_its_notebook_too(site: Site, kernel_b: Kernel
 
 
 def test_the_organisers_page_is_for_organisers(site: Site, team_a: Visitor) -> None:
-    # Given an organiser, who finds the page in the hub
+    # Given an organiser, who lands in the hub and not in a notebook, and finds the page there
     organiser = site.visitor(ADMIN)
+    assert organiser.http.get("/", headers=NAVIGATION).url.path == "/hub/home"
+    assert not organiser.api("GET", "/user").json()["servers"]
     assert organiser.api("GET", "/user").json()["admin"] is True
     for page in ("/hub/home", "/hub/admin"):
         assert 'href="/services/goat/"' in organiser.http.get(page).text
@@ -148,6 +172,28 @@ def test_a_hub_that_dies_takes_no_notebook_with_it(site: Site, kernel_a: Kernel,
     wait_for_hub(site)
     assert team_a.api("GET", "/users/team_awesome").json()["servers"][""]["ready"]
     assert kernel_a.run("print(answer)").strip() == "42"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="users of their own need root; test_watch has the rest")
+def test_a_hub_that_dies_while_a_server_starts_leaves_no_second_one(site: Site, team_b: Visitor) -> None:
+    # Given a server that is being started
+    number = json.loads((site.up.home / "hub/uids.json").read_text())["team-b"]
+    assert team_b.api("DELETE", "/users/team-b/server").status_code in (202, 204)
+    wait_for(lambda: not commands_of(number), "the end of everything that the team ran")
+    with ThreadPoolExecutor(1) as other:
+        # The hub dies with the call in its hands
+        asked = other.submit(lambda: team_b.api("POST", "/users/team-b/server"))
+        wait_for(lambda: commands_of(number), "the server's first process")
+        before = site.up.running("hub")
+        os.kill(before, signal.SIGKILL)
+        asked.exception()
+    wait_for(lambda: site.up.pid_of("hub") not in (0, before), "a new hub")
+    wait_for_hub(site)
+
+    # When the team starts its server once more, then it has one
+    team_b.start_server()
+    assert sum(command[-1] == "jupyterhub.singleuser" for command in commands_of(number)) == 1
+    assert team_b.server("GET", "/api/kernels").status_code == 200
 
 
 def test_a_silent_service_is_a_sentence_on_the_login_page_and_on_its_own(site: Site) -> None:

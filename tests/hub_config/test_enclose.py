@@ -291,6 +291,37 @@ def test_without_root_no_team_speaks_to_what_obeys_the_organiser(
     assert f"--hide={home.parent / 'missing'}" not in command
 
 
+def test_as_root_no_team_looks_into_the_folders_of_people(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given the copy of an event, hidden data included, in a folder that others may read
+    (home.parent / "people/organiser/my-event").mkdir(parents=True)
+    monkeypatch.setattr("hub_config.plan.HOMES", (str(home.parent / "people"), "/not/there"))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    command = plan(home).enclosure(home / "hub/teams/a", USER)
+    assert f"--hide={home.parent / 'people'}" in command
+    assert "--hide=/not/there" not in command
+
+
+@root_only
+def test_gpus_are_the_workers_unless_there_are_none(home: Path) -> None:
+    # Given something that looks like a GPU
+    gpu = Path(f"/dev/nvidia-goat-test-{os.getpid()}")
+    look = f"print('gpu', repr(open({str(gpu)!r}).read()))"
+    try:
+        gpu.write_text("a GPU")
+        gpu.chmod(0o666)
+        assert "gpu ''" in run(home, look, f"--uid={USER}", "--no-gpus")
+        assert "gpu 'a GPU'" in run(home, look, f"--uid={USER}")
+        assert gpu.read_text() == "a GPU"
+    finally:
+        gpu.unlink()
+    for given, hidden in ((None, True), ("2", True), ("0", False)):
+        environ = {"GOAT_GPU_WORKERS": given} if given else {}
+        command = plan(home, GOAT_HUB_ISOLATION="user", **environ).enclosure(home / "hub/teams/a", USER)
+        assert ("--no-gpus" in command) is hidden
+
+
 def test_a_users_number_is_never_given_out_twice(tmp_path: Path) -> None:
     from hub_config.spawner import Users
 

@@ -296,12 +296,26 @@ def test_all_of_a_team_ends_at_once_also_what_multiplies() -> None:
             time.sleep(0.05)
         # When everything of the first is to end, then all of it does, and the other lives
         keeper.kill_users({USER})
+        deadline = time.monotonic() + 30
+        while processes_of_users({USER}) and time.monotonic() < deadline:  # the killed are still ending
+            time.sleep(0.05)
         assert processes_of_users({USER}) == []
         assert other.poll() is None
     finally:
         keeper.kill_users({USER, USER + 1})
         first.wait(10)
         other.wait(10)
+
+
+@linux_only
+def test_where_all_run_as_one_user_one_team_ends_and_the_others_work_on(tmp_path: Path, start: Start) -> None:
+    ours = [start(1, **{MARK: str(tmp_path / "teams/a")}) for _ in range(2)]
+    other = start(1, **{MARK: str(tmp_path / "teams/b")})
+    keeper.end_team(tmp_path / "teams/a", 0)
+    assert [process.wait(10) for process in ours] == [-9, -9]
+    assert other.poll() is None
+    keeper.end_team(tmp_path / "teams/nobody", 0)
+    assert other.poll() is None
 
 
 @linux_only
