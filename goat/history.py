@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from goat.callables import make_callable
 from goat.client import Client
+from goat.errors import Invalid
 from goat.figures import history_figure
 from goat.records import Submission
 from goat.text import markup, number, plain
@@ -49,7 +50,12 @@ class History:
 
     @property
     def figure(self) -> go.Figure:
-        """Scores over time with the best so far."""
+        """Scores over time with the best so far. Raises `goat.errors.Invalid` for several challenges."""
+        names = sorted({item.challenge for item in self.submissions})
+        if len(names) > 1:
+            raise Invalid(
+                f"Scores of several challenges have no common axis: goat.history({names[0]!r}).figure"
+            )
         return history_figure(self.frame, unit=self.unit, higher_is_better=self.higher_is_better)
 
     def table(self) -> Table:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anywidget
 import ipywidgets
@@ -11,9 +11,7 @@ import traitlets
 
 from goat.text import plain
 from goat.widgets.assets import plotly_script
-
-if TYPE_CHECKING:
-    from goat.widgets.stream import Live
+from goat.widgets.stream import CONNECTING, Live
 
 
 def answer_where_asked(widget: ipywidgets.Widget) -> None:
@@ -66,7 +64,7 @@ class Shown(anywidget.AnyWidget):
         return {**data, "text/plain": self._text(), "text/html": self.as_html()}, metadata
 
     def _text(self) -> str:
-        said = f"\n{plain(self.problem)}" if self.problem else ""
+        said = f"\n{plain(self.problem)}" if self.problem not in ("", CONNECTING) else ""
         return self.as_text() + said
 
 

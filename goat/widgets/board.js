@@ -4,6 +4,8 @@
 
 const [KEY, NAME, RANK, SCORE, ENTRIES, TIME, WAS, METRICS] = [0, 1, 2, 3, 4, 5, 6, 7];
 const REDRAW_MS = 1000;
+const NOBODY = "Nobody is on the board yet. Be the first!";
+const LINES = 5; // leading teams whose way is drawn
 
 /** The figures that a board may offer: a title, and what to draw of a table with the sentence that says it. */
 const FIGURES = {
@@ -41,6 +43,7 @@ function goOn(table, rows) {
   const best = [...table.best];
   const lines = { ...table.lines };
   const better = (score, line) => !line.length || (table.up ? score > line.at(-1)[1] : score < line.at(-1)[1]);
+  for (const row of rows.slice(0, LINES)) lines[row[NAME]] ??= [];
   for (const row of fresh) {
     if (better(row[SCORE], best)) best.push([row[TIME], row[SCORE]]);
     const line = lines[row[NAME]];
@@ -81,7 +84,9 @@ function standing(table, isOwn) {
 
 function timeFigure({ table, own, now, isOwn, team, theme }) {
   const moved = (steps) => steps.map(([seconds, score]) => [table.start + seconds, score]);
-  const leaders = Object.entries(table.lines).filter(([name]) => name !== team).map(([name, steps]) => [name, moved(steps)]);
+  const first = new Set(table.rows.slice(0, LINES).map((row) => row[NAME]));
+  const led = Object.entries(table.lines).filter(([name, steps]) => name !== team && first.has(name) && steps.length);
+  const leaders = led.map(([name, steps]) => [name, moved(steps)]);
   const best = moved(table.best);
   const names = { best: "best on the board", own: "your best", points: "your submissions" };
   const figure = progressFigure({ best, leaders, own, now, unit: table.unit, up: table.up, theme, names });
@@ -126,10 +131,9 @@ function speedPicture({ table, isOwn, theme, surface }) {
 }
 
 function noteOf(table) {
-  if (table.split === "private") {
-    return "The final ranking: private scores of the submissions that count. ± compares it with the public board.";
-  }
-  return table.frozen ? "Frozen: this board stands still until the final scores are shown. Your own scores go on in goat.history()." : "";
+  const final = "The final ranking: private scores of the submissions that count. ± compares it with the public board.";
+  const frozen = "Frozen: this board stands still until the final scores are shown. Your own scores go on in goat.history().";
+  return [table.split === "private" ? final : table.frozen ? frozen : "", table.note].filter(Boolean).join(" ");
 }
 
 function render({ model, el }) {
@@ -143,7 +147,7 @@ function render({ model, el }) {
   const note = make("div", { class: "goat-notice" });
   const search = make("input", { type: "search", class: "goat-search", placeholder: "Search teams", "aria-label": "Search teams" });
   const find = make("button", { type: "button", class: "goat-button", text: "Find my team" });
-  const empty = make("div", { class: "goat-empty", text: "Nobody is on the board yet. Be the first!" });
+  const empty = make("div", { class: "goat-empty", text: NOBODY });
   const chart = make("div", { class: "goat-chart" });
   const panel = make("div", { role: "tabpanel" });
   const boards = makeTabs("Boards", panel, () => refresh(false));
@@ -242,6 +246,7 @@ function render({ model, el }) {
     grid.element.hidden = !asTable || none;
     chart.hidden = asTable || none;
     empty.hidden = !none;
+    empty.textContent = NOBODY;
     find.hidden = !asTable || none || !table.rows.some(isOwn);
     search.hidden = !asTable || none || table.rows.length < 8;
     note.textContent = table ? noteOf(table) : "";
@@ -253,6 +258,10 @@ function render({ model, el }) {
     const rows = wanted && asTable ? table.rows.filter((row) => row[NAME].toLowerCase().includes(wanted)) : table.rows;
     summarise(table, wanted && asTable ? rows.length : null);
     if (none) return;
+    if (!rows.length) {
+      empty.hidden = false;
+      empty.textContent = `No team has “${view.search.trim()}” in its name. Escape shows all again.`;
+    }
     el.classList.toggle("goat-with-metrics", table.metrics.length > 0);
     if (asTable) grid.setColumns(columns(table.metrics));
     if (asTable) grid.show(rows, isOwn, (row) => `${table.id} ${row[KEY]}`, changed ? (table.touched ?? []).map((key) => `${table.id} ${key}`) : []);

@@ -21,7 +21,7 @@ from goat.waiting import reference
 from goat.widgets.assets import source
 from goat.widgets.base import Dated
 from goat.widgets.offers import SPEED, Offer, offers, own_challenges
-from goat.widgets.rows import DIGITS, TIME, Table
+from goat.widgets.rows import DIGITS, LINES, TIME, Table
 from goat.widgets.stream import Live, ask_board
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 _OWN_POINTS = 500
-_LINES = 5
-"""Leading teams whose way is drawn."""
 _BANNED = "The team {team} is banned from this event and is not on its boards. Talk to the organiser."
 
 
@@ -143,7 +141,9 @@ class BoardWidget(Dated):
                 for name, offer in offered.items()
             }
             for name, offer in offered.items():
-                self._shown[name].title, self._shown[name].figures = offer.title, offer.figures
+                table = self._shown[name]
+                table.title, table.figures = offer.title, offer.figures
+                table.note, table.parts = offer.note, offer.parts
             self._boards = {name: self._boards[name] for name in offered if name in self._boards}
             changed = [name for name in self._surfaces if known.get(name) != offered.get(name)]
             for name in changed:  # another formula, or gone
@@ -179,7 +179,7 @@ class BoardWidget(Dated):
             if TIME not in offer.figures:
                 continue
             with contextlib.suppress(GoatError):
-                history = client.board_history(offer.board, top=_LINES, team_name=self.team)
+                history = client.board_history(offer.board, top=LINES, team_name=self.team)
                 with self._changing:
                     if self._shown[name].tell_course(history):
                         self._store(quietly=False)

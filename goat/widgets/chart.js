@@ -143,6 +143,7 @@ function distributionFigure(scores, mine, unit, theme) {
   const bins = Math.max(8, Math.min(40, Math.round(Math.sqrt(scores.length) * 1.6)));
   const data = [{ type: "histogram", x: scores, nbinsx: bins, marker: { color: theme.best }, name: "teams" }];
   const shape = layout(theme, scoreTitle(unit), "teams");
+  if (scores.length <= 2 * bins) shape.yaxis.dtick = Math.ceil(scores.length / 10); // never half a team
   if (mine !== null) {
     shape.shapes = [
       { type: "line", x0: mine, x1: mine, yref: "paper", y0: 0, y1: 1, line: { color: theme.own, width: 3 } },
@@ -153,6 +154,15 @@ function distributionFigure(scores, mine, unit, theme) {
   }
   shape.showlegend = false;
   return { data, layout: shape };
+}
+
+/** 1, 2 and 5 times powers of ten between two numbers, written out. */
+function ticksBetween(from, to) {
+  const tickvals = [];
+  for (let power = 10 ** Math.floor(Math.log10(from)); power <= to; power *= 10) {
+    tickvals.push(...[1, 2, 5].map((digit) => digit * power).filter((value) => value >= from && value <= to));
+  }
+  return { tickvals, ticktext: tickvals.map((value) => String(Number(value.toPrecision(3)))) };
 }
 
 /** Where a mark's name goes: away from the near edge. */
@@ -185,7 +195,7 @@ function speedFigure({ teams, surface, titles, theme }) {
       type: "scatter", mode: "markers+text", cliponaxis: false, name: own ? "your team" : "teams",
       x: part.map((team) => team.x), y: part.map((team) => team.y),
       text: part.map((team) => (own ? "you" : team.first ? `best: ${escaped(team.name.slice(0, 24))}` : "")),
-      textposition: part.map((team) => placeOfName(surface, team.x)), textfont: { color: own ? theme.own : theme.text },
+      textposition: part.map((team) => placeOfName(surface, team.x).replace("top", own ? "bottom" : "top")), textfont: { color: own ? theme.own : theme.text },
       marker: { color: own ? theme.own : theme.best, size: own ? 13 : 9, line: { color: theme.line, width: 1 } },
       customdata: part.map(({ name, lines }) => [`<b>${escaped(name)}</b>`, ...lines.map(([title, value]) => `${escaped(title)}: ${escaped(value)}`)].join("<br>")),
       hovertemplate: "%{customdata}<extra></extra>",
@@ -194,7 +204,7 @@ function speedFigure({ teams, surface, titles, theme }) {
   const shape = layout(theme, surface ? escaped(titles[surface.across]) : "", surface ? escaped(titles[surface.up]) : "");
   if (surface) {
     const ends = [surface.x[0], surface.x.at(-1)];
-    if (surface.logarithmic) Object.assign(shape.xaxis, { type: "log", range: ends.map(Math.log10), dtick: "D2" });
+    if (surface.logarithmic) Object.assign(shape.xaxis, { type: "log", range: ends.map(Math.log10), ...ticksBetween(...ends) });
     else shape.xaxis.range = ends;
     const [low, high] = [surface.y[0], surface.y.at(-1)];
     shape.yaxis.range = [low, high + 0.06 * (high - low)]; // room for a mark and its name

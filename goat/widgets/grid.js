@@ -173,8 +173,9 @@ function amount(value, unit) {
 
 /** Columns for [name, title, has a unit] of each metric; `values(row)` has them in this order. */
 function metricColumns(metrics, values) {
-  return metrics.map(([, title, unit], at) => ({
+  return metrics.map(([, title, unit, label], at) => ({
     title,
+    label,
     name: `goat-metric goat-metric-${at}`,
     cell: (row, cell) => { cell.textContent = amount(values(row)[at], unit); },
   }));

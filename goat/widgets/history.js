@@ -101,6 +101,10 @@ function render({ model, el }) {
     const rows = model.get("rows");
     const about = model.get("about");
     const said = model.get("notice") || model.get("problem");
+    // Scores of several challenges have no common axis.
+    const one = new Set(rows.map((row) => row[CHALLENGE])).size < 2;
+    kinds.set(one ? [["table", "Table"], ["time", "Over time"]] : [["table", "Table"]]);
+    kinds.element.hidden = !one;
     problem.textContent = said;
     problem.hidden = !said;
     empty.hidden = rows.length > 0;
@@ -119,7 +123,6 @@ function render({ model, el }) {
     if (kinds.chosen !== "time") grid.show(rows, () => false, (row) => row[ID], model.get("touched") ? [model.get("touched")] : []);
   }
 
-  kinds.set([["table", "Table"], ["time", "Over time"]]);
   model.on("change:rows change:about change:problem change:notice", refresh);
   const themed = onTheme(refresh);
   refresh();

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import traitlets
 
 from goat.client import Client
-from goat.errors import GoatError
+from goat.errors import Forbidden, GoatError
 from goat.history import History, history
 from goat.records import Challenge, Submission
 from goat.results import Result
@@ -56,6 +56,7 @@ class HistoryWidget(Dated):
         self._live = live
         self._connect = connect
         self._silent = False
+        self._barred = ""
         self._changing = threading.RLock()
         self._items: dict[str, Submission] = {}
         self._metrics: tuple[str, ...] = ()
@@ -97,8 +98,13 @@ class HistoryWidget(Dated):
         """All submissions anew: what happened while nobody listened is among them."""
         self.now = self._live.now()
         challenge = self._challenge
-        found = history(challenge, limit=_SHOWN, client=client)
-        about = client.challenge(challenge) if challenge else None
+        try:
+            found = history(challenge, limit=_SHOWN, client=client)
+            about = client.challenge(challenge) if challenge else None
+            self._barred = ""
+        except Forbidden as error:  # a ban: what others show goes on
+            self._barred = self.problem = plain(error)
+            return
         if challenge == self._challenge:
             self._fill(found, about)
 
@@ -134,7 +140,7 @@ class HistoryWidget(Dated):
         return bool(super()._should_send_property(key, value))
 
     def _said(self, problem: str) -> None:
-        self.problem = problem
+        self.problem = problem or self._barred
 
     # --- what is clicked ------------------------------------------------------------------------
 
@@ -176,9 +182,14 @@ def _row(item: Submission, unit: str, metrics: Sequence[str]) -> list[Any]:
         item.state,
         None if item.score is None else round(item.score, DIGITS),
         item.selected,
-        ""
-        if item.state == "EVALUATED" and item.improved is not False
-        else Result.of(item, unit=unit).sentence()[:400],
+        _note(item, unit),
         item.queue_position,
         *(significant(item.metrics.get(name)) for name in metrics),
     ]
+
+
+def _note(item: Submission, unit: str) -> str:
+    """What the columns do not say."""
+    if item.state in ("QUEUED", "RUNNING") or (item.state == "EVALUATED" and item.improved is not False):
+        return ""
+    return Result.of(item, unit=unit).sentence()[:400]

@@ -18,6 +18,10 @@ DISTRIBUTION = "distribution"
 SPEED = "speed"
 """Figures, beside `TIME`, that ``board.js`` knows. The latter is for kinds that declare a ``plane``."""
 
+_ADDED_UP = (
+    "Each part's result on a scale from 0 to 1, times its weight: the columns say what it adds to the score."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -33,6 +37,9 @@ class Offer:
     kind: str = ""
     config: Mapping[str, Any] = field(default_factory=dict)
     """The challenge's settings; none on a combined board."""
+    note: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """As in `goat.widgets.rows.Table`."""
 
 
 def own_challenges(client: Client) -> dict[str, Challenge]:
@@ -79,8 +86,10 @@ def _of(name: str, challenges: dict[str, Challenge]) -> list[Offer]:
     event, _, inside = name.rpartition(":")
     if inside == COMBINED:
         title = plain(f"Combined · {event}" if event else "Combined", 80)
-        public = Offer(name, name, title, figures=(DISTRIBUTION,))  # what it was yesterday nobody kept
         parts = [item for one, item in challenges.items() if one.rpartition(":")[0] == event]
+        names = {item.id: plain(item.title, 80) for item in parts}
+        # Of what it was yesterday nobody keeps a record: it has no course.
+        public = Offer(name, name, title, figures=(DISTRIBUTION,), note=_ADDED_UP, parts=names)
         return [_final(public), public] if parts and all(item.revealed for item in parts) else [public]
     about = challenges.get(name) or next(
         (item for item in challenges.values() if f"{item.event}:{item.id}" == name), None

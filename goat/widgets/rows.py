@@ -8,9 +8,10 @@ what ``board.js`` does). Where that would not give exactly the new board, the wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from goat.leaderboard import metric_names
@@ -19,6 +20,8 @@ from goat.text import metric_label, plain
 
 TIME = "time"
 """The figure that shows a board's course; tables that offer it keep it."""
+LINES = 5
+"""Leading teams whose way is drawn."""
 DIGITS = 4
 """Decimals of a score that are shown and sent; `goat.leaderboard(...).frame` has all of them."""
 
@@ -48,6 +51,10 @@ class Table:
     split: Split = "public"
     figures: tuple[str, ...] = ()
     """Names of the figures that are offered beside the table."""
+    note: str = ""
+    """What is to be said above it."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """Titles of the challenges that a combined board adds up, by their ids."""
     metrics: tuple[str, ...] = ()
     """Names of the numbers beside the score."""
     unit: str = ""
@@ -78,7 +85,8 @@ class Table:
             "figures": list(self.figures),
             "best": self.best,
             "lines": self.lines,
-            "metrics": headings(self.metrics),
+            "note": self.note,
+            "metrics": headings(self.metrics, self.parts),
             "rows": [
                 [r.key, r.name, r.rank, r.score, r.entries, r.time, r.was, *r.metrics] for r in self.rows
             ],
@@ -132,6 +140,8 @@ class Table:
             return
         known = {row.key: row.time for row in before}
         fresh = [row for row in self.rows if row.time > known.get(row.key, -1)]
+        for row in self.rows[:LINES]:
+            self.lines.setdefault(row.name, [])  # what it did before it led comes with the next course
         for row in sorted(fresh, key=lambda row: row.time):
             for line in (self.best, self.lines.get(row.name)):
                 if line is not None and better(row.score, line, self.higher_is_better):
@@ -222,12 +232,16 @@ def apply(before: list[Row], change: dict[str, Any]) -> list[Row]:
     return ranked
 
 
-def headings(names: Iterable[str]) -> list[list[Any]]:
-    """[name, heading, whether it has a unit] of each metric, as the browser shows it."""
+def headings(names: Iterable[str], said: Mapping[str, str] = MappingProxyType({})) -> list[list[Any]]:
+    """[name, heading, whether it has a unit, heading in full] of each metric, as the browser shows it.
+
+    ``said`` are names in full where a name alone is too little.
+    """
     found = []
     for name in names:
         label = metric_label(name)
-        found.append([plain(name, 40), label[:1].upper() + label[1:], label != plain(name, 40)])
+        heading = label[:1].upper() + label[1:]
+        found.append([plain(name, 40), heading, label != plain(name, 40), said.get(name, heading)])
     return found
 
 

@@ -27,7 +27,8 @@ from goat.transports.backoff import Backoff
 from goat.transports.sse import ServerEvent
 
 COMBINED = "combined"
-_PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+CONNECTING = "connecting …"
+_PAUSES_S = (0.2, 0.5, 1.0, 2.0)
 _STABLE_S = 5.0
 """A connection that lasted so long was a good one: the next pause is the shortest again."""
 
@@ -58,7 +59,7 @@ class Live:
     def __init__(self, connect: Callable[[], Client] = quick_client) -> None:
         self.team: str | None = None
         """The own team, as the service knows who is asking."""
-        self.problem = "connecting …"
+        self.problem = CONNECTING
         self.client: Client | None = None
         """Speaks to the service while connected: for the thread that hears."""
         self._told: tuple[float, float] | None = None

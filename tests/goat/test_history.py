@@ -50,6 +50,13 @@ def test_a_limit_bounds_what_is_fetched(client: Client, many: FakeService) -> No
     assert many.asked["GET /v1/submissions"] == 1
 
 
+def test_scores_of_several_challenges_are_in_no_figure_together(client: Client, many: FakeService) -> None:
+    found = goat.history("task1", client=client)
+    other = replace(found.submissions[0], challenge="task2")
+    with pytest.raises(goat.Invalid, match=r"goat.history\('task1'\)"):
+        _ = replace(found, submissions=[*found.submissions, other]).figure
+
+
 def test_the_figure_shows_the_best_so_far(client: Client, many: FakeService) -> None:
     figure = goat.history("task1", client=client).figure
     best = next(trace for trace in figure.data if trace.name == "best ranked")

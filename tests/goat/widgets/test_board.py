@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +14,12 @@ import pytest
 
 import goat.widgets
 from goat.client import Client
-from goat.errors import NotFound
+from goat.errors import Forbidden, NotFound
 from goat.records import Submission
 from goat.transports.problems import unreachable
 from goat.transports.sse import ServerEvent
 from goat.widgets.board import BoardWidget
+from goat.widgets.history import HistoryWidget
 from tests.goat.fake_service import NOW, FakeService, problem
 from tests.goat.widgets.conftest import StillLive, board
 
@@ -187,6 +189,38 @@ def test_a_service_that_is_away_is_said_and_the_board_comes_when_it_is_back(
     # Then the board is there and nothing stands in the way
     assert widget.tables[0]["rows"]
     assert widget.problem == ""
+
+
+def test_the_text_of_a_whole_board_does_not_say_that_it_connects(
+    widget: BoardWidget, still: StillLive
+) -> None:
+    assert widget.problem == still.problem == "connecting …"
+    assert "connecting" not in repr(widget)
+    still._say("The service does not answer.")
+    assert repr(widget).endswith("The service does not answer.")
+
+
+def test_a_banned_teams_history_says_so_and_stops_nobody_elses_stream(
+    comms, client: Client, still: StillLive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a board, and a history of a team that is banned
+    own = HistoryWidget("task1", live=still, connect=lambda: client)
+    board = BoardWidget(("task1",), live=still, client=client)
+    monkeypatch.setattr(client, "submissions", raising(Forbidden("Your team is banned.")))
+    # When the stream opens
+    still._changed.clear()
+    still._hear(client, ServerEvent("hello", HELLO))
+    # Then each says what it has to
+    assert own.problem == "Your team is banned."
+    assert board.problem == ""
+    assert board.tables[0]["rows"]
+
+
+def raising(error: Exception) -> Callable[..., object]:
+    def fail(*_args: object, **_options: object) -> object:
+        raise error
+
+    return fail
 
 
 def test_charts_go_on_until_now_by_the_services_clock(

@@ -55,6 +55,18 @@ def test_a_table_takes_the_past_over_and_goes_on_by_itself() -> None:
     assert len(shown.best) == 3
 
 
+def test_a_team_that_comes_to_the_top_while_one_looks_gets_a_line() -> None:
+    # Given a board of ten teams, whose course says how the leaders came there
+    shown = Table("task1", "Toys", figures=(TIME,))
+    shown.show(board(10))
+    shown.tell_course(history(("t0", 0, 40.3333)))
+    # When one from below leads, and one from below does not
+    shown.show(board(10, 2, t7=50.0, t8=39.0))
+    # Then the first has a line from there on
+    assert shown.lines["t7"] == [[72007, 50.0]]
+    assert "t8" not in shown.lines
+
+
 def test_the_same_past_twice_is_nothing_new() -> None:
     shown = table()
     assert shown.tell_course(history(("t0", 0, 40.3333)))
@@ -97,6 +109,9 @@ def test_the_final_combined_board_is_offered_when_every_challenge_is_revealed(se
 
     public = ("combined", "combined", "Combined", ("distribution",))
     assert offered(one, replace(two, revealed=False)) == [public]
+    combined = offers({"task1": one}, ("combined",))[0]
+    assert "adds to the score" in combined.note
+    assert combined.parts == {"task1": one.title}
     assert offered(one, two) == [("combined final", "combined", "Final: Combined", ("distribution",)), public]
 
 

@@ -208,9 +208,9 @@ def test_the_first_team_with_numbers_brings_the_columns() -> None:
     assert table.state()["metrics"] == []
     assert table.show(with_metrics(1)) is None, "the whole board is sent"
     assert table.state()["metrics"] == [
-        ["accuracy", "Accuracy", False],
-        ["latency_ms", "Latency (ms)", True],
-        ["size_mb", "Size (MB)", True],
+        ["accuracy", "Accuracy", False, "Accuracy"],
+        ["latency_ms", "Latency (ms)", True, "Latency (ms)"],
+        ["size_mb", "Size (MB)", True, "Size (MB)"],
     ]
     assert table.state()["rows"][0][7:] == [pytest.approx(0.80667), pytest.approx(1.1429), 1.25]
 
