@@ -47,11 +47,13 @@ class Shown(anywidget.AnyWidget):
         return f"<pre>{html.escape(self.as_text())}</pre>"
 
     def asked(self, content: dict[str, Any]) -> None:
-        """Called for each message of the browser that is not about plotly."""
+        """Called for each message of the browser that is the widget's own."""
 
     def _heard(self, _widget: Any, content: dict[str, Any], _buffers: list[bytes]) -> None:
         if content.get("want") == "plotly":
             self.send({"plotly": "gzip"}, [plotly_script()])
+        elif content.get("want") == "answer":
+            self.send({"here": True})
         else:
             self.asked(content)
 

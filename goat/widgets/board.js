@@ -139,7 +139,7 @@ function noteOf(table) {
 function render({ model, el }) {
   el.classList.add("goat-widget", "goat-board");
   el.setAttribute("data-lm-suppress-shortcuts", "true"); // arrow keys are ours, not the notebook's
-  const view = { search: "", last: new Map(), drawn: 0, timer: 0 };
+  const view = { search: "", last: new Map(), drawn: 0, timer: 0, gone: false };
 
   const problem = make("div", { class: "goat-problem", role: "status", "aria-live": "polite" });
   const herald = makeHerald();
@@ -237,8 +237,8 @@ function render({ model, el }) {
     boards.set(tables.map((table) => [table.id, table.title]));
     boards.element.hidden = tables.length < 2;
     const table = current();
-    problem.textContent = model.get("problem");
-    problem.hidden = !model.get("problem");
+    problem.textContent = view.gone ? GONE : model.get("problem");
+    problem.hidden = !problem.textContent;
     const none = !table || !table.rows.length;
     if (table) kinds.set([["table", "Table"], ...table.figures.filter((name) => FIGURES[name]).map((name) => [name, FIGURES[name].title])]);
     const asTable = !table || kinds.chosen === "table";
@@ -288,6 +288,11 @@ function render({ model, el }) {
     grid.element.focus();
   });
 
+  const unwatch = watchKernel(model, (gone) => {
+    if (gone === view.gone) return;
+    view.gone = gone;
+    refresh(false);
+  });
   const tablesChanged = () => refresh(true);
   const otherChanged = () => refresh(false);
   model.on("change:tables", tablesChanged);
@@ -297,6 +302,7 @@ function render({ model, el }) {
   return () => {
     model.off("change:tables", tablesChanged);
     model.off("change:team change:problem change:own change:surfaces", otherChanged);
+    unwatch();
     clearTimeout(view.timer);
     herald.destroy();
     grid.destroy();

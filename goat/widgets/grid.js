@@ -181,6 +181,41 @@ function metricColumns(metrics, values) {
   }));
 }
 
+const ASK_KERNEL_MS = 3000;
+const GONE = "This table has lost its kernel, so it stands still. If it stays so, run the cell again.";
+
+/**
+ * Tell `show` whether the kernel is gone. When the page says that something has changed about it, it is asked until
+ * it answers: a connection that breaks and comes back looks the same at first.
+ */
+function watchKernel(model, show) {
+  let asking = 0;
+  const here = () => {
+    clearTimeout(asking);
+    show(false);
+  };
+  const changed = () => {
+    show(true);
+    ask(ASK_KERNEL_MS);
+  };
+  const ask = (pause) => {
+    clearTimeout(asking);
+    asking = setTimeout(ask, pause, Math.min(2 * pause, 20 * ASK_KERNEL_MS));
+    try {
+      model.send({ want: "answer" });
+    } catch {
+      // nobody is there to be asked
+    }
+  };
+  model.on("comm_live_update", changed);
+  model.on("msg:custom", here);
+  return () => {
+    clearTimeout(asking);
+    model.off("comm_live_update", changed);
+    model.off("msg:custom", here);
+  };
+}
+
 /** Tabs: one of several is chosen, by its name. Arrow keys, Home and End move between them. */
 function makeTabs(label, panel, onChoose) {
   panel.id ||= newId();

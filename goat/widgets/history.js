@@ -20,7 +20,7 @@ function initialize({ model }) {
 function render({ model, el }) {
   el.classList.add("goat-widget", "goat-history");
   el.setAttribute("data-lm-suppress-shortcuts", "true");
-  const view = { states: null };
+  const view = { states: null, gone: false };
   const problem = make("div", { class: "goat-problem", role: "status", "aria-live": "polite" });
   const summary = make("div", { class: "goat-summary" });
   const empty = make("div", { class: "goat-empty", text: "No submissions yet. The first one appears here by itself." });
@@ -100,7 +100,7 @@ function render({ model, el }) {
   function refresh() {
     const rows = model.get("rows");
     const about = model.get("about");
-    const said = model.get("notice") || model.get("problem");
+    const said = view.gone ? GONE : model.get("notice") || model.get("problem");
     // Scores of several challenges have no common axis.
     const one = new Set(rows.map((row) => row[CHALLENGE])).size < 2;
     kinds.set(one ? [["table", "Table"], ["time", "Over time"]] : [["table", "Table"]]);
@@ -125,9 +125,15 @@ function render({ model, el }) {
 
   model.on("change:rows change:about change:problem change:notice", refresh);
   const themed = onTheme(refresh);
+  const unwatch = watchKernel(model, (gone) => {
+    if (gone === view.gone) return;
+    view.gone = gone;
+    refresh();
+  });
   refresh();
   return () => {
     model.off("change:rows change:about change:problem change:notice", refresh);
+    unwatch();
     herald.destroy();
     grid.destroy();
     themed();

@@ -98,9 +98,11 @@ def test_the_panel_submits_and_five_hundred_rows_take_the_keyboard(lab: Lab, sit
     assert page.locator(".goat-board").evaluate("(e) => e.scrollWidth <= e.clientWidth + 1")
     # And after a restart of the kernel the same cells bring everything back
     lab.restart_kernel()
+    page.wait_for_selector(".goat-board .goat-problem >> text=lost its kernel", timeout=30_000)
     lab.run_all()
     page.wait_for_function(
         "() => document.querySelectorAll('.goat-board .goat-body .goat-row').length > 5", timeout=60_000
     )
     page.wait_for_selector("text=1 of 2 finals chosen", timeout=60_000)
+    page.wait_for_selector(".goat-board .goat-problem", state="hidden")
     assert lab.external() == []
