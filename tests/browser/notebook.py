@@ -64,6 +64,17 @@ class Notebook:
         self.page.reload()
         self.page.wait_for_function(OPEN, timeout=120_000)
 
+    def see_again(self, selector: str) -> Any:
+        """What a widget shows after a reload, once it is seen.
+
+        JupyterLab may lose track of its widgets while a cell is busy, and says so: one reloads once more.
+        """
+        lost = self.page.get_by_text("model not found")
+        self.page.locator(selector).or_(lost).first.wait_for()
+        if lost.count():
+            self.reload()
+        return self.see(selector)
+
     def save(self) -> None:
         self.page.evaluate("async () => { await window.jupyterapp.commands.execute('docmanager:save') }")
 

@@ -71,7 +71,7 @@ def test_a_page_that_is_reloaded_while_submissions_wait_goes_on(venue: Venue, ad
     began = time.monotonic()
     ada.reload()
     # Then panel and board are there with their state
-    ada.see(WAITING)
+    ada.see_again(WAITING)
     ada.see(".goat-panel >> text=queued, 1st in line")
     ada.see(".goat-board .goat-summary >> text=score in dB")
     print(f"widgets back after a reload: {time.monotonic() - began:.1f} s")
@@ -85,7 +85,7 @@ def test_a_page_that_is_reloaded_while_submissions_wait_goes_on(venue: Venue, ad
     # Then what the cell had said is there, and the scores come to panel and board
     ada.see(".jp-OutputArea >> text=queued, 2nd in line")
     began = release(venue)
-    ada.see(GOOD)
+    ada.see_again(GOOD)
     ada.page.wait_for_function(f'n => document.querySelectorAll("{SCORED}").length === n', arg=before + 2)
     ada.until_board(lambda rows: TEAM_A in rows, "the result")
     print(f"scores on the screen after {time.monotonic() - began:.1f} s")
