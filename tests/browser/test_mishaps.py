@@ -186,7 +186,7 @@ def test_a_login_that_was_taken_away_is_said_and_a_new_server_has_a_new_one(
     ada.see(".goat-panel .goat-bad-box >> text=restart your server")
     # And doing it helps
     ada.save()
-    ada.page.goto(f"{venue.hub}/hub/home")
+    ada.page.goto(f"{venue.hub}/hub/home", wait_until="networkidle")  # before, its buttons do nothing
     ada.page.locator("#stop").click()
     ada.page.wait_for_selector("#stop", state="hidden")
     ada.page.locator("#start").click()
